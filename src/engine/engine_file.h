@@ -1,0 +1,51 @@
+#pragma once
+// The engine file: everything that running needs, and where it came from. The wall between building and running.
+//
+//   offset 0     header, 80 bytes: magic "XINFENG\0", u32 format version, u32 endianness mark, u64 file size,
+//                u64 offset and u64 size of the structure, 32 hex digits XXH3 of the structure, 8 bytes zero
+//   offset 80    structure: FlatBuffers table of engine.fbs
+//   then         sections, each aligned to 64 bytes, with size and hash in the structure
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ir/graph.h"
+#include "xinfer/core/preprocessing.h"
+
+namespace xinfer::engine {
+
+inline constexpr std::uint32_t kFormatVersion = 1;
+
+/// Which precision one node got when the engine was built, and why.
+struct Decision {
+  std::string node;
+  std::string op;
+  std::string precision;  ///< "int8", "fp32"
+  std::string reason;     ///< empty for the node's wanted precision
+};
+
+struct EngineFile {
+  std::string producer;  ///< "xinfer 0.1.0"
+  std::string target;    ///< "cpu-x86_64"
+  std::int64_t max_batch = 1;
+  ir::Graph graph;
+  Preprocessing preprocessing;
+  std::vector<std::string> labels;                         ///< class names, may be empty
+  std::vector<Decision> decisions;                         ///< one for each node
+  std::vector<std::pair<std::string, std::string>> facts;  ///< provenance, in the order to print
+};
+
+/// Writes atomically. The same EngineFile always gives the same bytes. Throws Error on I/O failure.
+void save(const EngineFile& engine, const std::string& path);
+
+/// Maps the file and checks everything before use: magic, version, endianness, sizes against the file, hashes, the
+/// FlatBuffers verifier, ids, enumerations, constants against their section, and the graph's own verifier. Constants
+/// point into the mapping. Throws EngineError naming the file and what is wrong.
+EngineFile load(const std::string& path);
+
+/// Size of the file in bytes. Throws EngineError when there is none.
+std::uint64_t file_size(const std::string& path);
+
+}  // namespace xinfer::engine

@@ -1,0 +1,308 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <stdexcept>
+#include <unordered_map>
+
+#include "core/file.h"
+#include "core/hash.h"
+#include "engine/attrs_codec.h"
+#include "engine/engine_file.h"
+#include "engine/layout.h"
+#include "ir/schema.h"
+#include "ir/verifier.h"
+#include "xinfer/core/errors.h"
+
+namespace xinfer::engine {
+namespace {
+
+constexpr const char* kDamagedHint =
+    "the file is damaged or incomplete: copy it again, or rebuild it with 'xinfer build'";
+constexpr std::size_t kMaxRank = 16;
+
+template <class... Args>
+[[noreturn]] void damaged(fmt::format_string<Args...> format, Args&&... args) {
+  throw EngineError(fmt::format(format, std::forward<Args>(args)...), kDamagedHint);
+}
+
+Header read_header(std::span<const std::byte> bytes) {
+  if (bytes.size() < kHeaderSize) damaged("the file has {} bytes, less than a header", bytes.size());
+  Header header;
+  std::memcpy(&header, bytes.data(), kHeaderSize);
+  if (std::memcmp(header.magic, kMagic, sizeof(kMagic)) != 0) {
+    throw EngineError("this is not an xInfer engine", "build one from an ONNX model with 'xinfer build'");
+  }
+  if (header.endian != kEndianMark) throw EngineError("the engine was built for a machine of other endianness");
+  if (header.version != kFormatVersion) {
+    throw EngineError(
+        fmt::format("the engine has format version {}; this xInfer reads version {}", header.version, kFormatVersion),
+        "rebuild the engine with this version");
+  }
+  if (header.file_size != bytes.size()) {
+    damaged("the file has {} bytes, its header says {}", bytes.size(), header.file_size);
+  }
+  if (header.structure_offset != kHeaderSize || header.structure_size > bytes.size() - kHeaderSize ||
+      sections_begin(header.structure_size) > bytes.size()) {
+    damaged("the structure of {} bytes does not fit into the file", header.structure_size);
+  }
+  return header;
+}
+
+DataType decode_dtype(std::uint8_t number) {
+  if (number > static_cast<std::uint8_t>(DataType::kBool)) damaged("element type {} is unknown", number);
+  return static_cast<DataType>(number);
+}
+
+ir::Shape decode_shape(const flatbuffers::Vector<const fb::Dim*>* dims) {
+  ir::Shape shape;
+  if (dims == nullptr) return shape;
+  if (dims->size() > kMaxRank) damaged("a tensor has rank {}", dims->size());
+  for (const fb::Dim* dim : *dims) {
+    if (dim->value() < 0) damaged("a tensor has the dimension {}", dim->value());
+    shape.dims().emplace_back(dim->value(), dim->batch());
+  }
+  return shape;
+}
+
+ir::Quantization decode_quantization(const fb::Quantization& stored) {
+  ir::Quantization q;
+  q.axis = stored.axis();
+  q.scales.assign(stored.scales()->begin(), stored.scales()->end());
+  if (stored.zero_points() != nullptr) q.zero_points.assign(stored.zero_points()->begin(), stored.zero_points()->end());
+  return q;
+}
+
+const std::unordered_map<std::string_view, ir::OpType>& ops_by_name() {
+  static const auto table = [] {
+    std::unordered_map<std::string_view, ir::OpType> result;
+    for (const ir::OpSchema& schema : ir::all_schemas()) result.emplace(schema.name, schema.op);
+    return result;
+  }();
+  return table;
+}
+
+std::vector<ir::ValueId> decode_ids(const flatbuffers::Vector<std::int32_t>* ids, std::size_t count, bool allow_none) {
+  std::vector<ir::ValueId> result;
+  if (ids == nullptr) return result;
+  for (const std::int32_t id : *ids) {
+    const bool fits = (id >= 0 && static_cast<std::size_t>(id) < count) || (allow_none && id == ir::kNone);
+    if (!fits) damaged("value number {} is out of range", id);
+    result.push_back(id);
+  }
+  return result;
+}
+
+/// Rebuilds the graph through its building interface, so that every shape rule runs again on what the file claims.
+class GraphDecoder {
+ public:
+  GraphDecoder(const fb::Graph& stored, std::span<const std::byte> weights, std::shared_ptr<const void> owner)
+      : stored_(stored), weights_(weights), owner_(std::move(owner)) {}
+
+  ir::Graph decode() {
+    const std::size_t count = stored_.values()->size();
+    ids_.assign(count, ir::kNone);
+    if (stored_.name() != nullptr) graph_.name = stored_.name()->str();
+    for (const ir::ValueId id : decode_ids(stored_.inputs(), count, false)) add_input(id);
+    for (std::size_t i = 0; i < count; ++i) {
+      if (stored_.values()->Get(i)->constant()) add_constant(i);
+    }
+    for (const fb::Node* node : *stored_.nodes()) add_node(*node);
+    std::vector<ir::ValueId> outputs;
+    for (const ir::ValueId id : decode_ids(stored_.outputs(), count, false)) outputs.push_back(defined(id));
+    if (outputs.empty() || graph_.inputs().empty()) damaged("the graph has no inputs or no outputs");
+    graph_.set_outputs(outputs);
+    if (stored_.output_names()->size() != outputs.size()) damaged("the graph's output names don't match its outputs");
+    std::vector<std::string> names;
+    for (const auto* name : *stored_.output_names()) names.push_back(name->str());
+    graph_.set_output_names(std::move(names));
+    return std::move(graph_);
+  }
+
+ private:
+  const fb::Value& stored_value(ir::ValueId id) const { return *stored_.values()->Get(static_cast<unsigned>(id)); }
+
+  ir::ValueId defined(ir::ValueId stored_id) const {
+    const ir::ValueId id = ids_[static_cast<std::size_t>(stored_id)];
+    if (id == ir::kNone) damaged("value '{}' is used before it is computed", stored_value(stored_id).name()->str());
+    return id;
+  }
+
+  void define(ir::ValueId stored_id, ir::ValueId id) {
+    if (ids_[static_cast<std::size_t>(stored_id)] != ir::kNone) {
+      damaged("value '{}' is computed twice", stored_value(stored_id).name()->str());
+    }
+    if (graph_.value(id).name != stored_value(stored_id).name()->string_view()) {
+      damaged("value '{}' stands in the file twice", stored_value(stored_id).name()->str());
+    }
+    ids_[static_cast<std::size_t>(stored_id)] = id;
+  }
+
+  void add_input(ir::ValueId id) {
+    const fb::Value& v = stored_value(id);
+    define(id, graph_.add_input(v.name()->str(), decode_dtype(v.dtype()), decode_shape(v.shape())));
+  }
+
+  void add_constant(std::size_t index) {
+    const auto stored_id = static_cast<ir::ValueId>(index);
+    const fb::Value& v = stored_value(stored_id);
+    const DataType dtype = decode_dtype(v.dtype());
+    const ir::Shape shape = decode_shape(v.shape());
+    if (!shape.is_static()) damaged("constant '{}' has a batch dimension", v.name()->str());
+    const std::vector<std::int64_t> dims = shape.at(1);
+    const std::uint64_t bytes = static_cast<std::uint64_t>(element_count(dims)) * size_of(dtype);
+    if (v.offset() % kAlignment != 0 || v.offset() > weights_.size() || bytes > weights_.size() - v.offset()) {
+      damaged("constant '{}' lies outside the weights", v.name()->str());
+    }
+    // The mapping is read-only and nothing writes to a constant; Tensor has no const form.
+    auto* data = const_cast<std::byte*>(weights_.data() + v.offset());
+    std::optional<ir::Quantization> quantization;
+    if (v.quantization() != nullptr) quantization = decode_quantization(*v.quantization());
+    define(stored_id,
+           graph_.add_constant(v.name()->str(), Tensor::view(dtype, dims, data, owner_), std::move(quantization)));
+  }
+
+  void add_node(const fb::Node& stored) {
+    const auto found = ops_by_name().find(stored.op()->string_view());
+    if (found == ops_by_name().end()) {
+      throw EngineError(
+          fmt::format("node '{}' has the unknown operator '{}'", stored.name()->str(), stored.op()->str()),
+          "the engine may come from a newer xInfer");
+    }
+    const ir::OpSchema& schema = ir::schema_of(found->second);
+    std::vector<ir::ValueId> inputs;
+    for (const ir::ValueId id : decode_ids(stored.inputs(), ids_.size(), true)) {
+      inputs.push_back(id == ir::kNone ? ir::kNone : defined(id));
+    }
+    const std::vector<ir::ValueId> outputs = decode_ids(stored.outputs(), ids_.size(), false);
+    const auto fits = [](std::size_t n, int low, int high) {
+      return n >= static_cast<std::size_t>(low) && (high < 0 || n <= static_cast<std::size_t>(high));
+    };
+    if (!fits(inputs.size(), schema.min_inputs, schema.max_inputs) ||
+        !fits(outputs.size(), schema.min_outputs, schema.max_outputs)) {
+      damaged("node '{}' has {} inputs and {} outputs", stored.name()->str(), inputs.size(), outputs.size());
+    }
+    for (int i = 0; i < schema.min_inputs; ++i) {
+      if (inputs[static_cast<std::size_t>(i)] == ir::kNone)
+        damaged("node '{}' lacks input {}", stored.name()->str(), i);
+    }
+    std::vector<std::string> names;
+    for (const ir::ValueId id : outputs) names.push_back(stored_value(id).name()->str());
+    const ir::NodeId node = graph_.add_node(schema.op, stored.name()->str(), std::move(inputs),
+                                            engine::decode(schema.attrs_index, stored.attrs()), outputs.size(), names);
+    if (graph_.node(node).name != stored.name()->string_view()) {
+      damaged("node '{}' stands in the file twice", stored.name()->str());
+    }
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      const ir::ValueId id = graph_.node(node).outputs[i];
+      define(outputs[i], id);
+      const fb::Value& claimed = stored_value(outputs[i]);
+      ir::Value& value = graph_.value(id);
+      value.dtype = decode_dtype(claimed.dtype());
+      if (claimed.quantization() != nullptr) value.quantization = decode_quantization(*claimed.quantization());
+      if (value.shape != decode_shape(claimed.shape())) {
+        damaged("value '{}' has another shape than its node computes", value.name);
+      }
+    }
+    graph_.infer(node);  // again, now that the outputs' quantization is known
+  }
+
+  const fb::Graph& stored_;
+  std::span<const std::byte> weights_;
+  std::shared_ptr<const void> owner_;
+  ir::Graph graph_;
+  std::vector<ir::ValueId> ids_;
+};
+
+Preprocessing decode_preprocessing(const fb::Engine& stored) {
+  Preprocessing result;
+  if (stored.preprocessing() == nullptr) return result;
+  for (const fb::PreprocessStep* step : *stored.preprocessing()) {
+    if (step->kind() > static_cast<std::uint8_t>(PreprocessStep::Kind::kCustom)) {
+      damaged("preprocessing step {} is unknown", step->kind());
+    }
+    PreprocessStep out;
+    out.kind = static_cast<PreprocessStep::Kind>(step->kind());
+    if (step->sizes() != nullptr) out.sizes.assign(step->sizes()->begin(), step->sizes()->end());
+    if (step->values() != nullptr) out.values.assign(step->values()->begin(), step->values()->end());
+    if (step->name() != nullptr) out.name = step->name()->str();
+    result.steps.push_back(std::move(out));
+  }
+  return result;
+}
+
+std::string text_or_empty(const flatbuffers::String* text) { return text == nullptr ? std::string() : text->str(); }
+
+std::span<const std::byte> weights_of(const fb::Engine& stored, std::span<const std::byte> bytes, std::uint64_t begin) {
+  if (stored.sections()->size() != 1 || stored.sections()->Get(0)->kind() != kWeightsSection) {
+    damaged("the file's sections are unknown");
+  }
+  const fb::Section& section = *stored.sections()->Get(0);
+  if (section.offset() != 0 || section.size() != bytes.size() - begin) {
+    damaged("the weights section does not match the file's size");
+  }
+  const std::span<const std::byte> weights = bytes.subspan(begin);
+  if (hash_bytes(weights) != section.hash()->string_view()) damaged("the weights don't match their hash");
+  return weights;
+}
+
+EngineFile decode(const MappedFile& file) {
+  const std::span<const std::byte> bytes = file.bytes();
+  const Header header = read_header(bytes);
+  const auto structure = bytes.subspan(kHeaderSize, header.structure_size);
+  if (hash_bytes(structure) != std::string_view(header.structure_hash, sizeof(header.structure_hash))) {
+    damaged("the structure does not match its hash");
+  }
+  const auto* data = reinterpret_cast<const std::uint8_t*>(structure.data());
+  flatbuffers::Verifier verifier(data, structure.size());
+  if (!fb::VerifyEngineBuffer(verifier)) damaged("the structure is malformed");
+  const fb::Engine& stored = *fb::GetEngine(data);
+  const auto weights = weights_of(stored, bytes, sections_begin(header.structure_size));
+
+  EngineFile engine;
+  engine.producer = stored.producer()->str();
+  engine.target = stored.target()->str();
+  engine.max_batch = stored.max_batch();
+  if (engine.max_batch < 1) damaged("the maximum batch size is {}", engine.max_batch);
+  engine.preprocessing = decode_preprocessing(stored);
+  if (stored.labels() != nullptr) {
+    for (const auto* label : *stored.labels()) engine.labels.push_back(label->str());
+  }
+  if (stored.decisions() != nullptr) {
+    for (const fb::Decision* d : *stored.decisions()) {
+      engine.decisions.push_back(
+          {d->node()->str(), text_or_empty(d->op()), text_or_empty(d->precision()), text_or_empty(d->reason())});
+    }
+  }
+  if (stored.facts() != nullptr) {
+    for (const fb::Fact* fact : *stored.facts()) engine.facts.emplace_back(fact->key()->str(), fact->value()->str());
+  }
+  engine.graph = GraphDecoder(*stored.graph(), weights, file.owner()).decode();
+  try {
+    ir::verify(engine.graph, "loading");
+  } catch (const std::logic_error& error) {
+    damaged("the graph is inconsistent: {}", error.what());
+  }
+  return engine;
+}
+
+}  // namespace
+
+EngineFile load(const std::string& path) {
+  try {
+    return decode(MappedFile(path));
+  } catch (const Error& error) {
+    throw EngineError(fmt::format("engine '{}': {}", path, error.what()));
+  }
+}
+
+std::uint64_t file_size(const std::string& path) {
+  try {
+    return MappedFile(path).bytes().size();
+  } catch (const Error& error) {
+    throw EngineError(error.what());
+  }
+}
+
+}  // namespace xinfer::engine
