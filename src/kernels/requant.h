@@ -58,4 +58,7 @@ struct RequantParams {
 void requantize_accumulators(const std::int32_t* acc, std::int64_t rows, std::int64_t channels,
                              const RequantParams& params, void* output, Isa isa = detect_isa());
 
+/// Throws Error when a type is not one listed above or there are no multipliers. `what` names the kernel.
+void check_requant(const RequantParams& params, const char* what);
+
 }  // namespace xinfer::kernels
