@@ -1,0 +1,60 @@
+#pragma once
+// BuildReport: what a build did, how accurate the engine is, and how fast.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace xinfer::builders {
+
+/// The precision that one node got.
+struct NodeReport {
+  std::string node;
+  std::string op;
+  std::string precision;  ///< "int8" or "fp32"
+  std::string reason;     ///< why it is not in INT8; empty when it is
+};
+
+/// The INT8 engine against the float model on the calibration samples. These samples set the ranges, so the figures
+/// lean to the good side: validate on other data before you rely on them.
+struct AccuracyCheck {
+  std::int64_t samples = 0;
+  double sqnr_db = 0;                    ///< signal to quantization noise over all outputs, decibels
+  std::optional<double> top1_agreement;  ///< share of samples with the same largest output; classifiers only
+};
+
+/// Median time of one inference, milliseconds, measured right after the build.
+struct SpeedCheck {
+  std::int64_t batch = 1;
+  double fp32_ms = 0;
+  double int8_ms = 0;
+};
+
+struct BuildReport {
+  std::string model;  ///< path of the ONNX file
+  std::string model_hash;
+  std::string precision;  ///< "int8" or "fp32"
+  std::int64_t max_batch = 1;
+  std::int64_t calibration_samples = 0;  ///< 0 when the ranges came from a cache
+  std::string range_method;
+  bool calibration_from_cache = false;
+  std::vector<NodeReport> nodes;
+  std::size_t int8_nodes = 0;
+  std::optional<AccuracyCheck> accuracy;
+  std::vector<SpeedCheck> speed;
+  std::vector<std::string> remarks;  ///< things that the user should know, one line each
+  double read_seconds = 0;
+  double calibrate_seconds = 0;
+  double quantize_seconds = 0;
+  double check_seconds = 0;
+  std::string engine;  ///< path of the engine file; empty when it was not saved
+  std::uint64_t engine_bytes = 0;
+
+  /// For people: a short summary and the nodes that are not in INT8, grouped by reason.
+  std::string to_text() const;
+  /// The same as JSON.
+  std::string to_json() const;
+};
+
+}  // namespace xinfer::builders

@@ -1,0 +1,72 @@
+#pragma once
+// EngineBuilder: from an ONNX file to an engine.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "xinfer/builders/build_options.h"
+#include "xinfer/builders/build_report.h"
+#include "xinfer/builders/calibrator.h"
+#include "xinfer/runtime/inference_engine.h"
+
+namespace xinfer::builders {
+
+/// Collects choices, then builds:
+///
+///   EngineBuilder builder;
+///   builder.from_onnx("model.onnx").with_int8(calibrator).with_max_batch_size(32);
+///   BuildReport report = builder.build_and_save("model.engine");
+///
+/// Without with_int8() it builds a float engine. One builder belongs to one thread; it may build several times.
+class EngineBuilder {
+ public:
+  EngineBuilder();
+  ~EngineBuilder();
+  EngineBuilder(EngineBuilder&&) noexcept;
+  EngineBuilder& operator=(EngineBuilder&&) noexcept;
+
+  /// The model; read when building.
+  EngineBuilder& from_onnx(const std::string& path);
+  /// Quantizes to INT8 with ranges from `calibrator`. Throws CalibrationError when it is null.
+  EngineBuilder& with_int8(std::shared_ptr<INT8Calibrator> calibrator);
+  /// Largest batch that the engine takes (default 1). Throws Error below 1.
+  EngineBuilder& with_max_batch_size(std::int64_t size);
+  /// How ranges are chosen (default kAuto).
+  EngineBuilder& with_range_method(RangeMethod method);
+  /// Keeps ranges in this text file: used when it matches model, preprocessing and images, else written anew.
+  EngineBuilder& with_calibration_cache(const std::string& path);
+  /// Sets the precision of the nodes whose name matches `pattern` (with * and ?). Building throws Error when nothing
+  /// matches. Later calls win over earlier ones.
+  EngineBuilder& with_precision(const std::string& pattern, Precision precision);
+  /// Fixes the shape of an input; -1 stands for the batch.
+  EngineBuilder& with_input_shape(const std::string& input, std::vector<std::int64_t> shape);
+  /// Preprocessing to store in a float engine (an INT8 one takes its calibrator's), or to override that with.
+  EngineBuilder& with_preprocessing(Preprocessing preprocessing);
+  /// Class names, in the order of the outputs.
+  EngineBuilder& with_labels(std::vector<std::string> labels);
+  /// Threads for calibration and checks; 0: as many as OpenMP would use.
+  EngineBuilder& with_threads(int threads);
+  /// Compares INT8 with float after the build on up to `samples` calibration samples (default 100; 0: not at all), and
+  /// times both.
+  EngineBuilder& with_accuracy_check(std::int64_t samples);
+  EngineBuilder& with_progress(ProgressCallback callback);
+  /// Writes the graph after every pass into this folder, as text and Graphviz.
+  EngineBuilder& with_pass_dumps(const std::string& folder);
+
+  /// Builds in memory. Throws ModelError, CalibrationError, CancelledError or another Error.
+  runtime::InferenceEngine build();
+  /// Builds and writes the engine file; nothing is left behind when it fails. Throws as build() does.
+  BuildReport build_and_save(const std::string& path);
+  /// Calibrates and writes the ranges to `path`, without building an engine. Throws as build() does.
+  BuildReport calibrate_and_save(const std::string& path);
+  /// What the last build did.
+  const BuildReport& report() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace xinfer::builders

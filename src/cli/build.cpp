@@ -1,0 +1,155 @@
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli/array_calibrator.h"
+#include "cli/commands.h"
+#include "cli/console.h"
+#include "cli/options.h"
+#include "xinfer/builders/engine_builder.h"
+#include "xinfer/core/errors.h"
+
+namespace xinfer::cli {
+namespace {
+
+struct Options {
+  std::string model, output, cache, labels, dump_passes;
+  bool int8 = false, fp32 = false, json = false;
+  std::int64_t max_batch = 1, check = 100;
+  int threads = 0;
+  builders::RangeMethod method = builders::RangeMethod::kAuto;
+  std::vector<std::string> precisions, shapes;
+  DataOptions data;
+  PreprocessingOptions preprocessing;
+};
+
+void add_common(CLI::App& command, Options& o) {
+  static const std::map<std::string, builders::RangeMethod> kMethods = {
+      {"auto", builders::RangeMethod::kAuto},
+      {"minmax", builders::RangeMethod::kMinMax},
+      {"percentile", builders::RangeMethod::kPercentile},
+      {"entropy", builders::RangeMethod::kEntropy},
+      {"mse", builders::RangeMethod::kMse}};
+  command.add_option("model", o.model, "ONNX model")->required();
+  o.data.add_to(command, "--calib", "Folder of calibration images (100-500 are usual), flat or one folder a class");
+  o.preprocessing.add_to(command);
+  command.add_option("--method", o.method, "How activation ranges are chosen")
+      ->transform(
+          CLI::CheckedTransformer(kMethods, CLI::ignore_case).description("{auto,minmax,percentile,entropy,mse}"))
+      ->default_str("auto");
+  command.add_option("--shape", o.shapes, "Fixes an input's shape: ids=Nx128 (N: the batch)");
+  command.add_option("--threads", o.threads, "Threads (default: one a core)");
+  command.add_flag("--json", o.json, "Print the report as JSON");
+}
+
+std::shared_ptr<builders::INT8Calibrator> make_calibrator(const Options& o) {
+  if (!o.data.folder.empty() && !o.data.arrays.empty()) {
+    throw CLI::ValidationError("--calib and --calib-npy", "give one of them");
+  }
+  if (!o.data.arrays.empty()) return std::make_shared<ArrayCalibrator>(o.data.load_arrays(), o.data.batch);
+  const auto images = o.data.open_folder(o.preprocessing.compose());
+  return std::make_shared<builders::DataLoaderCalibrator>(
+      xt::dataloaders::ExtendedDataLoader(images, o.data.batch, false, o.data.workers));
+}
+
+builders::EngineBuilder make_builder(const Options& o, ProgressBar& bar) {
+  builders::EngineBuilder builder;
+  builder.from_onnx(o.model).with_range_method(o.method).with_threads(o.threads);
+  for (const std::string& text : o.shapes) {
+    auto [name, shape] = parse_shape(text);
+    builder.with_input_shape(name, std::move(shape));
+  }
+  builder.with_progress([&bar](builders::BuildStage stage, std::int64_t done, std::int64_t total) {
+    bar.update(std::string(builders::name_of(stage)), done, total);
+    return !interrupted();
+  });
+  return builder;
+}
+
+int build(const Options& o) {
+  if (o.int8 && o.fp32) throw CLI::ValidationError("--int8 and --fp32", "give one of them");
+  if (o.int8 && !o.data.given()) {
+    throw CLI::ValidationError("--int8", "calibration needs data: give --calib FOLDER or --calib-npy FILE");
+  }
+  if (!o.int8 && !o.fp32) throw CLI::ValidationError("precision", "say --int8 (with --calib) or --fp32");
+  ProgressBar bar;
+  builders::EngineBuilder builder = make_builder(o, bar);
+  builder.with_max_batch_size(o.max_batch).with_accuracy_check(o.check);
+  if (o.int8) builder.with_int8(make_calibrator(o));
+  if (!o.int8 && o.preprocessing.given()) builder.with_preprocessing(o.preprocessing.compose().preprocessing());
+  if (!o.cache.empty()) builder.with_calibration_cache(o.cache);
+  if (!o.labels.empty()) builder.with_labels(read_labels(o.labels));
+  if (!o.dump_passes.empty()) builder.with_pass_dumps(o.dump_passes);
+  for (const std::string& text : o.precisions) {
+    const std::size_t equals = text.rfind('=');
+    const std::string name = equals == std::string::npos ? "" : text.substr(equals + 1);
+    if (name != "int8" && name != "fp32") {
+      throw CLI::ValidationError("--precision",
+                                 fmt::format("'{}' is not of the form PATTERN=fp32 or PATTERN=int8", text));
+    }
+    builder.with_precision(text.substr(0, equals),
+                           name == "int8" ? builders::Precision::kInt8 : builders::Precision::kFloat32);
+  }
+  const builders::BuildReport report = builder.build_and_save(o.output);
+  bar.finish();
+  print(o.json ? report.to_json() + "\n" : report.to_text());
+  return 0;
+}
+
+int calibrate(const Options& o) {
+  if (!o.data.given()) throw CLI::ValidationError("--calib", "calibration needs data: give --calib or --calib-npy");
+  ProgressBar bar;
+  builders::EngineBuilder builder = make_builder(o, bar);
+  builder.with_int8(make_calibrator(o));
+  const builders::BuildReport report = builder.calibrate_and_save(o.output);
+  bar.finish();
+  if (o.json) {
+    print(report.to_json() + "\n");
+  } else {
+    print(fmt::format("calibrated on {} samples in {:.1f} s: {}\n", report.calibration_samples,
+                      report.calibrate_seconds, o.output));
+    for (const std::string& remark : report.remarks) print("note: " + remark + "\n");
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_build(CLI::App& app, Action& action) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("build", "Build an engine from an ONNX model");
+  command->footer(
+      "Examples:\n"
+      "  xinfer build model.onnx --int8 --calib images/ --resize 224x224 --mean 0.485,0.456,0.406 \\\n"
+      "      --std 0.229,0.224,0.225 --max-batch 32 -o model.engine\n"
+      "  xinfer build bert.onnx --int8 --calib-npy ids=ids.npy --calib-npy mask=mask.npy -o bert.engine\n"
+      "  xinfer build model.onnx --fp32 -o float.engine");
+  add_common(*command, *options);
+  command->add_flag("--int8", options->int8, "Quantize to INT8; needs calibration data");
+  command->add_flag("--fp32", options->fp32, "Keep everything in float");
+  command->add_option("-o,--output", options->output, "Engine file to write")->required();
+  command->add_option("--max-batch", options->max_batch, "Largest batch that the engine takes")
+      ->check(CLI::Range(1, 65536))
+      ->capture_default_str();
+  command->add_option("--cache", options->cache, "Calibration cache: used when it matches, else written");
+  command->add_option("--precision", options->precisions,
+                      "PATTERN=fp32 or PATTERN=int8 for nodes by name, with * and ?");
+  command->add_option("--labels", options->labels, "Text file of class names, one a line");
+  command->add_option("--check", options->check, "Samples to compare INT8 with FP32 on after the build (0: none)")
+      ->capture_default_str();
+  command->add_option("--dump-passes", options->dump_passes, "Folder for the graph after every pass");
+  command->callback([options, &action] { action = [options] { return build(*options); }; });
+}
+
+void add_calibrate(CLI::App& app, Action& action) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("calibrate", "Write activation ranges to a calibration cache");
+  command->footer(
+      "Example:\n"
+      "  xinfer calibrate model.onnx --calib images/ --resize 224x224 -o model.calib");
+  add_common(*command, *options);
+  command->add_option("-o,--output", options->output, "Calibration cache to write")->required();
+  command->callback([options, &action] { action = [options] { return calibrate(*options); }; });
+}
+
+}  // namespace xinfer::cli
