@@ -74,7 +74,7 @@ Layout read_layout(Bytes bytes, const std::string& name) {
 
 Image decode_bmp(Bytes bytes, const std::string& name) {
   const Layout layout = read_layout(bytes, name);
-  Image image = allocate_image(layout.height, layout.width, name);
+  check_dimensions(layout.height, layout.width, name);
   // The last row's padding is often left out.
   const std::uint64_t needed = layout.pixels_at + layout.row_bytes * static_cast<std::uint64_t>(layout.height);
   if (needed > bytes.size() + std::uint64_t{3}) {
@@ -88,9 +88,10 @@ Image decode_bmp(Bytes bytes, const std::string& name) {
   if (pixels == nullptr) {
     fail_decoding(name, fmt::format("its BMP data is damaged or of an unsupported kind: {}", stbi_failure_reason()));
   }
-  if (width != image.width || height != image.height) {
+  if (width != layout.width || height != layout.height) {
     fail_decoding(name, "its BMP headers contradict themselves");
   }
+  Image image = allocate_image(height, width, name);
   std::memcpy(image.pixels.data(), pixels.get(), image.pixels.size());
   return image;
 }

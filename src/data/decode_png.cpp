@@ -16,6 +16,8 @@ namespace xt::detail {
 namespace {
 
 constexpr png_uint_32 kMaxSide = 1000000;
+// The best that deflate can do, a byte of the file for so many of the picture.
+constexpr std::uint64_t kMaxDeflateRatio = 1032;
 constexpr png_alloc_size_t kMaxChunkBytes = png_alloc_size_t{64} << 20;
 
 struct Source {
@@ -109,6 +111,12 @@ Image decode_png(Bytes bytes, const std::string& name) {
   }
   const png_uint_32 width = png_get_image_width(reader.png(), reader.info());
   const png_uint_32 height = png_get_image_height(reader.png(), reader.info());
+  check_dimensions(height, width, name);
+  // Before anything is allocated: a few bytes must not cost gigabytes.
+  if (png_get_rowbytes(reader.png(), reader.info()) * std::uint64_t{height} / kMaxDeflateRatio > bytes.size()) {
+    fail_decoding(name,
+                  fmt::format("the PNG file of {} bytes is too short for {} x {} pixels", bytes.size(), width, height));
+  }
   Image image = allocate_image(height, width, name);
   if (!prepare_rgb8(reader)) {
     fail();

@@ -19,7 +19,10 @@ Image decode_bmp(Bytes bytes, const std::string& name);
 /// Throws the DataError of an image that can't be decoded.
 [[noreturn]] void fail_decoding(const std::string& name, const std::string& reason, const std::string& hint = "");
 
-/// An image of this size with its memory. Throws DataError when a side is not positive or kMaxImagePixels is exceeded.
+/// Throws DataError when a side is not positive or kMaxImagePixels is exceeded.
+void check_dimensions(std::int64_t height, std::int64_t width, const std::string& name);
+
+/// An image of this size with its memory, after check_dimensions().
 Image allocate_image(std::int64_t height, std::int64_t width, const std::string& name);
 
 }  // namespace xt::detail

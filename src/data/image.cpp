@@ -48,8 +48,11 @@ std::vector<std::uint8_t> read_bytes(const std::filesystem::path& path) {
   const std::string name = path.string();
   std::error_code error;
   const auto status = std::filesystem::status(path, error);
-  if (!std::filesystem::exists(status)) {
-    detail::fail_decoding(name, error ? error.message() : "there is no such file");
+  if (status.type() == std::filesystem::file_type::not_found) {
+    detail::fail_decoding(name, "there is no such file");
+  }
+  if (!std::filesystem::status_known(status)) {
+    detail::fail_decoding(name, error.message());
   }
   if (!std::filesystem::is_regular_file(status)) {
     detail::fail_decoding(name, std::filesystem::is_directory(status) ? "it is a folder" : "it is not a regular file");
@@ -80,7 +83,7 @@ void fail_decoding(const std::string& name, const std::string& reason, const std
   throw xinfer::DataError(fmt::format("can't read image '{}': {}", name, reason), hint);
 }
 
-Image allocate_image(std::int64_t height, std::int64_t width, const std::string& name) {
+void check_dimensions(std::int64_t height, std::int64_t width, const std::string& name) {
   if (height <= 0 || width <= 0) {
     fail_decoding(name, fmt::format("its header declares {} x {} pixels", width, height));
   }
@@ -88,6 +91,10 @@ Image allocate_image(std::int64_t height, std::int64_t width, const std::string&
     fail_decoding(name, fmt::format("its header declares {} x {} pixels, more than the limit of {}", width, height,
                                     kMaxImagePixels));
   }
+}
+
+Image allocate_image(std::int64_t height, std::int64_t width, const std::string& name) {
+  check_dimensions(height, width, name);
   return {height, width, std::vector<std::uint8_t>(static_cast<std::size_t>(height * width * 3))};
 }
 
