@@ -7,15 +7,17 @@
 #include <stdexcept>
 
 #include "ir/schema.h"
+#include "ir/shape_values.h"
 #include "xinfer/core/errors.h"
 
 namespace xinfer::ir {
 
 ValueId Graph::new_value(const std::string& wanted) {
   const auto id = static_cast<ValueId>(values_.size());
-  std::string unique = wanted.empty() ? fmt::format("value_{}", id) : wanted;
+  const std::string base = wanted.empty() ? fmt::format("value_{}", id) : wanted;
+  std::string unique = base;
   for (int suffix = 1; !value_names_.emplace(unique, id).second; ++suffix) {
-    unique = fmt::format("{}_{}", wanted, suffix);
+    unique = fmt::format("{}_{}", base, suffix);
   }
   values_.emplace_back();
   values_.back().name = std::move(unique);
@@ -40,6 +42,14 @@ ValueId Graph::add_constant(const std::string& name, Tensor tensor, std::optiona
   return id;
 }
 
+ValueId Graph::add_symbolic(const std::string& name, std::vector<Dim> contents) {
+  const ValueId id = new_value(name);
+  value(id).dtype = DataType::kInt64;
+  value(id).shape = Shape{static_cast<std::int64_t>(contents.size())};
+  value(id).symbolic = std::move(contents);
+  return id;
+}
+
 NodeId Graph::add_node(OpType op, const std::string& name, std::vector<ValueId> inputs, Attributes attrs,
                        std::size_t output_count, const std::vector<std::string>& output_names) {
   const auto id = static_cast<NodeId>(nodes_.size());
@@ -61,8 +71,25 @@ NodeId Graph::add_node(OpType op, const std::string& name, std::vector<ValueId> 
     value(out).producer = id;
     nodes_.back().outputs.push_back(out);
   }
-  infer(id);
+  try {
+    infer(id);
+  } catch (...) {
+    undo_add_node();
+    throw;
+  }
   return id;
+}
+
+void Graph::undo_add_node() {
+  const auto id = static_cast<NodeId>(nodes_.size() - 1);
+  const Node& last = nodes_.back();
+  for (const ValueId input : last.inputs) detach(id, input);
+  for (std::size_t i = 0; i < last.outputs.size(); ++i) {
+    value_names_.erase(values_.back().name);
+    values_.pop_back();
+  }
+  node_names_.erase(last.name);
+  nodes_.pop_back();
 }
 
 ValueId Graph::add(OpType op, const std::string& name, std::vector<ValueId> inputs, Attributes attrs) {
@@ -189,7 +216,9 @@ void Graph::make_constant(ValueId id, Tensor tensor) {
 void Graph::infer(NodeId node_id) {
   const OpSchema& schema = schema_of(node(node_id).op);
   try {
+    check_arity(schema, node(node_id));
     schema.infer(*this, node(node_id));
+    propagate_contents(*this, node(node_id));
   } catch (const UnsupportedError& error) {
     throw UnsupportedError(fmt::format("node '{}' ({}): {}", node(node_id).name, schema.name, error.what()));
   } catch (const Error& error) {

@@ -70,9 +70,12 @@ class Graph {
   // -- Building -------------------------------------------------------------------------------------------------
   ValueId add_input(const std::string& name, DataType dtype, Shape shape);
   ValueId add_constant(const std::string& name, Tensor tensor, std::optional<Quantization> quantization = {});
+  /// Adds a shape tensor whose contents depend on the batch: an s64 value [contents.size()] without a producer. It only
+  /// serves while a model is read: nothing may read it in a finished graph (the verifier sees to it).
+  ValueId add_symbolic(const std::string& name, std::vector<Dim> contents);
   /// Adds a node with `output_count` new outputs, named `name` (or `name:i` when several) unless `output_names` says
   /// otherwise, and infers their types and shapes. Names are made unique. Throws ModelError naming the node when its
-  /// inputs don't fit the operator.
+  /// inputs don't fit the operator; the graph is then as it was before.
   NodeId add_node(OpType op, const std::string& name, std::vector<ValueId> inputs, Attributes attrs = NoAttrs{},
                   std::size_t output_count = 1, const std::vector<std::string>& output_names = {});
   /// Shorthand for a node of one output: returns that output.
@@ -121,6 +124,7 @@ class Graph {
 
  private:
   ValueId new_value(const std::string& wanted);
+  void undo_add_node();
   void attach(NodeId node, ValueId value);
   void detach(NodeId node, ValueId value);
 

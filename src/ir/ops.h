@@ -141,6 +141,9 @@ struct Epilogue {
 };
 
 // Every attribute struct lists its fields once, for printing, comparing and storing: f(name, field) for each.
+//
+// Graph::infer leaves attributes in normal form, which kernels may rely on: axes are non-negative; strides, dilations,
+// pads, output_padding, perm, steps and scales that were left empty are filled with their defaults.
 struct NoAttrs {
   template <class Self, class F>
   static void visit(Self&, F&&) {}
@@ -371,5 +374,10 @@ std::string_view name_of(OpType op);
 std::string_view name_of(UnaryKind kind);
 std::string_view name_of(BinaryKind kind);
 std::string_view name_of(ReduceKind kind);
+std::string_view name_of(PadMode mode);
+std::string_view name_of(ResizeMode mode);
+std::string_view name_of(CoordinateMode mode);
+std::string_view name_of(NearestMode mode);
+std::string_view name_of(ScatterReduction reduction);
 
 }  // namespace xinfer::ir

@@ -23,8 +23,9 @@ struct OpSchema {
   int max_outputs;  ///< -1: any number
   QuantRole quant_role;
   std::size_t attrs_index;  ///< index of the attribute struct in ir::Attributes
-  /// Sets dtype, shape (and symbolic contents) of the node's outputs. Throws ModelError without the node's name
-  /// (Graph::infer adds it).
+  /// Sets dtype and shape of the node's outputs and brings its attributes into normal form. An output that already has
+  /// a Quantization keeps its dtype; an operator that moves data hands its input's Quantization on. Throws ModelError
+  /// without the node's name (Graph::infer adds it).
   void (*infer)(Graph& graph, Node& node);
 };
 
@@ -32,5 +33,9 @@ struct OpSchema {
 const OpSchema& schema_of(OpType op);
 /// All schemas, in OpType order.
 std::span<const OpSchema> all_schemas();
+
+/// Throws ModelError when `node` has too few or too many inputs or outputs, or a required input is absent;
+/// std::logic_error when it carries another operator's attributes.
+void check_arity(const OpSchema& schema, const Node& node);
 
 }  // namespace xinfer::ir

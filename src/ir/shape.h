@@ -30,7 +30,7 @@ std::string to_string(const Dim& dim);
 Dim add(const Dim& a, const Dim& b);
 Dim subtract(const Dim& a, const Dim& b);
 Dim multiply(const Dim& a, const Dim& b);
-/// Exact or flooring division, as ONNX's integer Div.
+/// Integer division towards zero, as ONNX's Div. Throws ModelError when `b` is zero.
 Dim divide(const Dim& a, const Dim& b);
 
 /// A list of dimensions. An empty shape is a scalar.
@@ -69,5 +69,16 @@ Shape broadcast(const Shape& a, const Shape& b);
 
 /// Turns a possibly negative axis into [0, rank). Throws ModelError when out of range.
 std::size_t normalize_axis(std::int64_t axis, std::size_t rank);
+
+/// The elements start, start + step, ... (`count` of them) that a slice selects.
+struct SliceRange {
+  std::int64_t start = 0;
+  std::int64_t step = 1;
+  std::int64_t count = 0;
+};
+
+/// Clamps the start and end of one axis of `size` elements as ONNX's Slice does (negative ones count from the end).
+/// Throws ModelError when `step` is zero.
+SliceRange slice_range(std::int64_t start, std::int64_t end, std::int64_t step, std::int64_t size);
 
 }  // namespace xinfer::ir
