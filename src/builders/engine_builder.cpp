@@ -1,0 +1,369 @@
+#include "xinfer/builders/engine_builder.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <filesystem>
+#include <map>
+
+#include "builders/engine_check.h"
+#include "builders/sample_stream.h"
+#include "core/file.h"
+#include "core/hash.h"
+#include "engine/engine_file.h"
+#include "ir/printer.h"
+#include "onnx/reader.h"
+#include "passes/pipeline.h"
+#include "quantize/calibrate.h"
+#include "quantize/plan.h"
+#include "xinfer/core/errors.h"
+#include "xinfer/core/version.h"
+
+namespace xinfer::builders {
+namespace {
+
+constexpr const char* kTarget = "cpu-x86_64";
+
+class Stopwatch {
+ public:
+  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count(); }
+
+ private:
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+};
+
+quantize::RangeMethod to_internal(RangeMethod method) {
+  switch (method) {
+    case RangeMethod::kAuto:
+      return quantize::RangeMethod::kAuto;
+    case RangeMethod::kMinMax:
+      return quantize::RangeMethod::kMinMax;
+    case RangeMethod::kPercentile:
+      return quantize::RangeMethod::kPercentile;
+    case RangeMethod::kEntropy:
+      return quantize::RangeMethod::kEntropy;
+    case RangeMethod::kMse:
+      return quantize::RangeMethod::kMse;
+  }
+  throw Error("unknown range method");
+}
+
+/// Changes with anything that could change an activation: operators, attributes, names and constants.
+std::string hash_of(const ir::Graph& graph) {
+  Hasher hasher;
+  hasher.update_string(ir::to_text(graph));
+  for (std::size_t i = 0; i < graph.value_count(); ++i) {
+    const ir::Value& value = graph.value(static_cast<ir::ValueId>(i));
+    if (value.is_constant()) hasher.update(value.constant->raw(), value.constant->bytes());
+  }
+  return hasher.hex();
+}
+
+}  // namespace
+
+struct EngineBuilder::Impl {
+  std::string onnx_path;
+  std::shared_ptr<INT8Calibrator> calibrator;
+  std::int64_t max_batch = 1;
+  RangeMethod method = RangeMethod::kAuto;
+  std::string cache_path;
+  std::vector<std::pair<std::string, Precision>> precisions;
+  std::map<std::string, std::vector<std::int64_t>> input_shapes;
+  std::optional<Preprocessing> preprocessing;
+  std::vector<std::string> labels;
+  int threads = 0;
+  std::int64_t check_samples = 100;
+  ProgressCallback progress;
+  std::string dump_folder;
+  BuildReport report;
+
+  void tell(BuildStage stage, std::int64_t done, std::int64_t total) const {
+    if (progress && !progress(stage, done, total)) throw CancelledError("the build was stopped; nothing was written");
+  }
+  quantize::PlanOptions plan_options() const;
+  std::shared_ptr<const ir::Graph> read_model();
+  quantize::CalibrationTable run_calibration(const std::shared_ptr<const ir::Graph>& graph,
+                                             const quantize::TableKey& key);
+  quantize::CalibrationTable ranges(const std::shared_ptr<const ir::Graph>& graph);
+  quantize::TableKey table_key(const ir::Graph& graph) const;
+  engine::EngineFile make_file(ir::Graph graph) const;
+  void check(const std::shared_ptr<const ir::Graph>& float_graph, const engine::EngineFile& quantized);
+  engine::EngineFile build();
+  engine::EngineFile build_int8(const std::shared_ptr<const ir::Graph>& float_graph);
+};
+
+quantize::PlanOptions EngineBuilder::Impl::plan_options() const {
+  quantize::PlanOptions options;
+  options.method = to_internal(method);
+  for (const auto& [pattern, precision] : precisions) {
+    quantize::PrecisionOverride entry;
+    entry.match = quantize::PrecisionOverride::Match::kGlob;
+    entry.pattern = pattern;
+    entry.precision = precision == Precision::kInt8 ? quantize::Precision::kInt8 : quantize::Precision::kFloat;
+    options.overrides.push_back(std::move(entry));
+  }
+  return options;
+}
+
+std::shared_ptr<const ir::Graph> EngineBuilder::Impl::read_model() {
+  if (onnx_path.empty()) throw ModelError("no model was given", "call from_onnx() before building");
+  const Stopwatch watch;
+  tell(BuildStage::kRead, 0, -1);
+  onnx::ReadOptions options;
+  options.input_shapes = input_shapes;
+  auto graph = std::make_shared<ir::Graph>(onnx::read(onnx_path, options));
+  passes::PipelineOptions pipeline;
+  if (!dump_folder.empty()) {
+    std::filesystem::create_directories(dump_folder);
+    const auto dump = [folder = dump_folder](int index, const char* name, const ir::Graph& stage) {
+      const std::string base = fmt::format("{}/{:02}_{}", folder, index, name);
+      write_file_atomically(base + ".txt", ir::to_text(stage));
+      write_file_atomically(base + ".dot", ir::to_dot(stage));
+    };
+    dump(0, "read", *graph);
+    pipeline.after_pass = [dump](int index, const char* name, const ir::Graph& stage) { dump(index + 1, name, stage); };
+  }
+  passes::run_default(*graph, pipeline);
+  report.model_hash = hash_of(*graph);
+  report.read_seconds = watch.seconds();
+  return graph;
+}
+
+quantize::TableKey EngineBuilder::Impl::table_key(const ir::Graph& graph) const {
+  return {hash_of(graph), to_string(calibrator->preprocessing()), calibrator->manifest_hash()};
+}
+
+quantize::CalibrationTable EngineBuilder::Impl::run_calibration(const std::shared_ptr<const ir::Graph>& graph,
+                                                                const quantize::TableKey& key) {
+  quantize::CalibrateOptions options;
+  options.plan = plan_options();
+  options.total_images = calibrator->sample_count();
+  options.progress = [this](std::int64_t done, std::int64_t total) {
+    tell(BuildStage::kCalibrate, done, total);
+    return true;
+  };
+  SampleStream stream(*graph, *calibrator, true);
+  quantize::CalibrationResult result = quantize::calibrate(
+      *graph, quantize::cpu_runner(graph, threads), [&stream] { return stream.next(); }, options);
+  result.table.key = key;
+  report.calibration_samples = result.table.images;
+  for (const std::string& line : calibrator->remarks()) report.remarks.push_back(line);
+  return std::move(result.table);
+}
+
+quantize::CalibrationTable EngineBuilder::Impl::ranges(const std::shared_ptr<const ir::Graph>& graph) {
+  const Stopwatch watch;
+  const quantize::TableKey key = table_key(*graph);
+  if (!cache_path.empty() && std::filesystem::exists(cache_path)) {
+    try {
+      quantize::CalibrationTable table = quantize::load_table(cache_path, key);
+      report.calibration_from_cache = true;
+      report.calibrate_seconds = watch.seconds();
+      return table;
+    } catch (const CalibrationError& error) {
+      report.remarks.push_back(fmt::format("calibration cache not used, calibrated again: {}", error.what()));
+    }
+  }
+  quantize::CalibrationTable table = run_calibration(graph, key);
+  if (!cache_path.empty()) quantize::save_table(cache_path, table);
+  report.calibrate_seconds = watch.seconds();
+  return table;
+}
+
+engine::EngineFile EngineBuilder::Impl::make_file(ir::Graph graph) const {
+  engine::EngineFile file;
+  file.producer = std::string("xinfer ") + kVersion;
+  file.target = kTarget;
+  file.max_batch = max_batch;
+  file.graph = std::move(graph);
+  if (preprocessing) {
+    file.preprocessing = *preprocessing;
+  } else if (calibrator) {
+    file.preprocessing = calibrator->preprocessing();
+  }
+  file.labels = labels;
+  file.facts.emplace_back("model", std::filesystem::path(onnx_path).filename().string());
+  file.facts.emplace_back("model hash", report.model_hash);
+  file.facts.emplace_back("precision", report.precision);
+  return file;
+}
+
+void EngineBuilder::Impl::check(const std::shared_ptr<const ir::Graph>& float_graph,
+                                const engine::EngineFile& quantized) {
+  if (check_samples <= 0) return;
+  if (!calibrator->reset()) {
+    report.remarks.emplace_back("accuracy was not checked: the calibrator can't repeat its data");
+    return;
+  }
+  const Stopwatch watch;
+  const runtime::RuntimeOptions options{.threads = threads};
+  const runtime::InferenceEngine float_engine(make_file(*float_graph), options);
+  const runtime::InferenceEngine int8_engine(quantized, options);
+  SampleStream stream(*float_graph, *calibrator, false);
+  const std::int64_t count = calibrator->sample_count();
+  const std::int64_t total = count < 0 ? check_samples : std::min(count, check_samples);
+  const CheckResult result = check_engine(float_engine, int8_engine, stream, check_samples,
+                                          [&](std::int64_t done) { tell(BuildStage::kCheck, done, total); });
+  report.accuracy = result.accuracy;
+  report.speed = {result.speed};
+  if (result.speed.int8_ms > result.speed.fp32_ms) {
+    report.remarks.push_back(
+        fmt::format("INT8 is slower than FP32 here ({:.2f} against {:.2f} ms): see 'xinfer bench "
+                    "--profile' and 'xinfer inspect --why'",
+                    result.speed.int8_ms, result.speed.fp32_ms));
+  }
+  report.check_seconds = watch.seconds();
+}
+
+engine::EngineFile EngineBuilder::Impl::build_int8(const std::shared_ptr<const ir::Graph>& float_graph) {
+  const quantize::CalibrationTable table = ranges(float_graph);
+  const Stopwatch watch;
+  tell(BuildStage::kQuantize, 0, -1);
+  quantize::QuantizedModel model = quantize::quantize(*float_graph, table, plan_options());
+  report.quantize_seconds = watch.seconds();
+
+  engine::EngineFile file = make_file(std::move(model.graph));
+  for (const quantize::NodeDecision& decision : model.decisions) {
+    const std::string op(ir::name_of(decision.op));
+    const std::string precision = decision.precision == quantize::Precision::kInt8 ? "int8" : "fp32";
+    const std::string reason = decision.precision == quantize::Precision::kInt8 ? "" : decision.reason;
+    file.decisions.push_back({decision.node, op, precision, reason});
+    if (decision.precision == quantize::Precision::kIndex) continue;
+    report.nodes.push_back({decision.node, op, precision, reason});
+    report.int8_nodes += precision == "int8" ? 1 : 0;
+  }
+  if (report.int8_nodes == 0) {
+    throw CalibrationError("no node of the model can run in INT8: the engine would be a float engine",
+                           "see 'xinfer inspect --why' on a float engine, or build with --fp32");
+  }
+  check(float_graph, file);
+  file.facts.emplace_back("calibration", fmt::format("{} samples, ranges by {}", table.images, report.range_method));
+  file.facts.emplace_back("calibration data hash", table.key.images);
+  file.facts.emplace_back("int8 nodes", fmt::format("{} of {}", report.int8_nodes, report.nodes.size()));
+  if (report.accuracy) {
+    file.facts.emplace_back("SQNR on calibration data", fmt::format("{:.2f} dB", report.accuracy->sqnr_db));
+    if (report.accuracy->top1_agreement) {
+      file.facts.emplace_back("top-1 agreement on calibration data",
+                              fmt::format("{:.2f} %", 100 * *report.accuracy->top1_agreement));
+    }
+  }
+  return file;
+}
+
+engine::EngineFile EngineBuilder::Impl::build() {
+  report = {};
+  report.model = onnx_path;
+  report.max_batch = max_batch;
+  report.precision = calibrator ? "int8" : "fp32";
+  report.range_method = name_of(method);
+  const std::shared_ptr<const ir::Graph> graph = read_model();
+  if (calibrator) return build_int8(graph);
+  if (!precisions.empty()) throw Error("with_precision() needs with_int8(): a float engine has one precision");
+  return make_file(*graph);
+}
+
+EngineBuilder::EngineBuilder() : impl_(std::make_unique<Impl>()) {}
+EngineBuilder::~EngineBuilder() = default;
+EngineBuilder::EngineBuilder(EngineBuilder&&) noexcept = default;
+EngineBuilder& EngineBuilder::operator=(EngineBuilder&&) noexcept = default;
+
+EngineBuilder& EngineBuilder::from_onnx(const std::string& path) {
+  impl_->onnx_path = path;
+  return *this;
+}
+
+EngineBuilder& EngineBuilder::with_int8(std::shared_ptr<INT8Calibrator> calibrator) {
+  if (!calibrator) throw CalibrationError("with_int8() was given no calibrator", "INT8 needs calibration data");
+  impl_->calibrator = std::move(calibrator);
+  return *this;
+}
+
+EngineBuilder& EngineBuilder::with_max_batch_size(std::int64_t size) {
+  if (size < 1) throw Error(fmt::format("the maximum batch size must be at least 1, got {}", size));
+  impl_->max_batch = size;
+  return *this;
+}
+
+EngineBuilder& EngineBuilder::with_range_method(RangeMethod method) {
+  impl_->method = method;
+  return *this;
+}
+
+EngineBuilder& EngineBuilder::with_calibration_cache(const std::string& path) {
+  impl_->cache_path = path;
+  return *this;
+}
+
+EngineBuilder& EngineBuilder::with_precision(const std::string& pattern, Precision precision) {
+  impl_->precisions.emplace_back(pattern, precision);
+  return *this;
+}
+
+EngineBuilder& EngineBuilder::with_input_shape(const std::string& input, std::vector<std::int64_t> shape) {
+  impl_->input_shapes[input] = std::move(shape);
+  return *this;
+}
+
+EngineBuilder& EngineBuilder::with_preprocessing(Preprocessing preprocessing) {
+  impl_->preprocessing = std::move(preprocessing);
+  return *this;
+}
+
+EngineBuilder& EngineBuilder::with_labels(std::vector<std::string> labels) {
+  impl_->labels = std::move(labels);
+  return *this;
+}
+
+EngineBuilder& EngineBuilder::with_threads(int threads) {
+  if (threads < 0) throw Error(fmt::format("the number of threads can't be {}", threads));
+  impl_->threads = threads;
+  return *this;
+}
+
+EngineBuilder& EngineBuilder::with_accuracy_check(std::int64_t samples) {
+  impl_->check_samples = samples;
+  return *this;
+}
+
+EngineBuilder& EngineBuilder::with_progress(ProgressCallback callback) {
+  impl_->progress = std::move(callback);
+  return *this;
+}
+
+EngineBuilder& EngineBuilder::with_pass_dumps(const std::string& folder) {
+  impl_->dump_folder = folder;
+  return *this;
+}
+
+runtime::InferenceEngine EngineBuilder::build() {
+  return runtime::InferenceEngine(impl_->build(), {.threads = impl_->threads});
+}
+
+BuildReport EngineBuilder::build_and_save(const std::string& path) {
+  check_writable(path);  // before the long work, not after it
+  if (!impl_->cache_path.empty()) check_writable(impl_->cache_path);
+  const engine::EngineFile file = impl_->build();
+  impl_->tell(BuildStage::kSave, 0, -1);
+  engine::save(file, path);
+  impl_->report.engine = path;
+  if (std::filesystem::is_regular_file(path)) impl_->report.engine_bytes = engine::file_size(path);
+  return impl_->report;
+}
+
+BuildReport EngineBuilder::calibrate_and_save(const std::string& path) {
+  check_writable(path);
+  if (!impl_->calibrator) throw CalibrationError("calibration needs data", "call with_int8(calibrator) first");
+  impl_->report = {};
+  impl_->report.model = impl_->onnx_path;
+  impl_->report.precision = "int8";
+  impl_->report.range_method = name_of(impl_->method);
+  const auto graph = impl_->read_model();
+  const Stopwatch watch;
+  quantize::save_table(path, impl_->run_calibration(graph, impl_->table_key(*graph)));
+  impl_->report.calibrate_seconds = watch.seconds();
+  return impl_->report;
+}
+
+const BuildReport& EngineBuilder::report() const { return impl_->report; }
+
+}  // namespace xinfer::builders

@@ -1,0 +1,27 @@
+#pragma once
+// Adapts an INT8Calibrator, which names its tensors, to a graph, which numbers its inputs.
+
+#include <optional>
+#include <vector>
+
+#include "ir/graph.h"
+#include "xinfer/builders/calibrator.h"
+
+namespace xinfer::builders {
+
+class SampleStream {
+ public:
+  /// Both must outlive the stream. Rewinds the calibrator; throws CalibrationError when that fails and `first` is
+  /// false.
+  SampleStream(const ir::Graph& graph, INT8Calibrator& calibrator, bool first);
+
+  /// The next batch in the order of the graph's inputs; nothing at the end. Throws CalibrationError naming the input
+  /// when a tensor is missing, unknown, or of the wrong type or shape.
+  std::optional<std::vector<Tensor>> next();
+
+ private:
+  const ir::Graph& graph_;
+  INT8Calibrator& calibrator_;
+};
+
+}  // namespace xinfer::builders
