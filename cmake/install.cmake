@@ -9,9 +9,11 @@ set(builder_rooms xi_onnx xi_passes xi_quantize xi_builders)
 list(JOIN runtime_rooms "," runtime_archives)
 list(JOIN builder_rooms "," builder_archives)
 
-add_library(xinfer_runtime SHARED)
+# Everything comes from the rooms' archives; CMake wants a source all the same.
+file(GENERATE OUTPUT ${CMAKE_BINARY_DIR}/empty_library.cpp CONTENT "")
+add_library(xinfer_runtime SHARED ${CMAKE_BINARY_DIR}/empty_library.cpp)
 target_link_libraries(xinfer_runtime PRIVATE "$<LINK_LIBRARY:WHOLE_ARCHIVE,${runtime_archives}>")
-add_library(xinfer SHARED)
+add_library(xinfer SHARED ${CMAKE_BINARY_DIR}/empty_library.cpp)
 # The runtime library stands before the rooms that the builder's rooms depend on, so that the linker takes their symbols
 # from it and they are not linked in twice.
 target_link_libraries(xinfer PUBLIC xinfer_runtime PRIVATE "$<LINK_LIBRARY:WHOLE_ARCHIVE,${builder_archives}>")
