@@ -4,19 +4,17 @@
 #   xinfer::xinfer   the same and the builder
 include(CMakePackageConfigHelpers)
 
-set(runtime_rooms xi_core xi_data xi_ir xi_reference xi_kernels xi_cpu xi_engine xi_runtime)
-set(builder_rooms xi_onnx xi_passes xi_quantize xi_builders)
-list(JOIN runtime_rooms "," runtime_archives)
-list(JOIN builder_rooms "," builder_archives)
+set(runtime_rooms core data ir reference kernels cpu engine runtime)
+set(builder_rooms onnx passes quantize builders)
+list(TRANSFORM runtime_rooms REPLACE "(.+)" "$<TARGET_OBJECTS:xi_\\1>" OUTPUT_VARIABLE runtime_objects)
+list(TRANSFORM builder_rooms REPLACE "(.+)" "$<TARGET_OBJECTS:xi_\\1>" OUTPUT_VARIABLE builder_objects)
 
-# Everything comes from the rooms' archives; CMake wants a source all the same.
-file(GENERATE OUTPUT ${CMAKE_BINARY_DIR}/empty_library.cpp CONTENT "")
-add_library(xinfer_runtime SHARED ${CMAKE_BINARY_DIR}/empty_library.cpp)
-target_link_libraries(xinfer_runtime PRIVATE "$<LINK_LIBRARY:WHOLE_ARCHIVE,${runtime_archives}>")
-add_library(xinfer SHARED ${CMAKE_BINARY_DIR}/empty_library.cpp)
-# The runtime library stands before the rooms that the builder's rooms depend on, so that the linker takes their symbols
-# from it and they are not linked in twice.
-target_link_libraries(xinfer PUBLIC xinfer_runtime PRIVATE "$<LINK_LIBRARY:WHOLE_ARCHIVE,${builder_archives}>")
+add_library(xinfer_runtime SHARED ${runtime_objects})
+target_link_libraries(xinfer_runtime PRIVATE xi_settings fmt::fmt DNNL::dnnl OpenMP::OpenMP_CXX Threads::Threads
+                                             PkgConfig::JPEG PkgConfig::PNG PkgConfig::WEBP PkgConfig::XXHASH)
+add_library(xinfer SHARED ${builder_objects})
+target_link_libraries(xinfer PUBLIC xinfer_runtime PRIVATE xi_settings fmt::fmt ${ONNX_PROTO_LIBRARY}
+                                                           protobuf::libprotobuf)
 
 set_target_properties(xinfer_runtime PROPERTIES EXPORT_NAME runtime)
 foreach(library xinfer_runtime xinfer)
