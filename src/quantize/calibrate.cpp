@@ -1,0 +1,156 @@
+#include "quantize/calibrate.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "quantize/placement.h"
+#include "xinfer/core/errors.h"
+
+namespace xinfer::quantize {
+namespace {
+
+// Images in a tensor for an input whose first axis is k * N; 0 when the input doesn't depend on N.
+std::int64_t images_in(const ir::Value& input, const Tensor& tensor) {
+  if (input.shape.is_static()) return 0;
+  const ir::Dim first = input.shape[0];
+  const auto mismatch = [&] {
+    return CalibrationError(
+        fmt::format("calibration batch: a tensor of type {} and shape {} was given for input '{}', "
+                    "which is {}{}",
+                    name_of(tensor.dtype()), xinfer::to_string(tensor.shape()), input.name, name_of(input.dtype),
+                    to_string(input.shape)));
+  };
+  if (!first.batch || first.value < 1) {
+    throw CalibrationError(fmt::format("input '{}' {} can't be cut into images: its first axis is not the batch",
+                                       input.name, to_string(input.shape)));
+  }
+  if (tensor.empty() || tensor.rank() != input.shape.rank() || tensor.dim(0) % first.value != 0) throw mismatch();
+  const std::int64_t images = tensor.dim(0) / first.value;
+  if (tensor.dtype() != input.dtype || tensor.shape() != input.shape.at(images)) throw mismatch();
+  return images;
+}
+
+}  // namespace
+
+std::vector<ir::ValueId> values_to_observe(const ir::Graph& graph, const PlanOptions& options) {
+  const Placement placement = place(graph, nullptr, options);
+  std::vector<bool> wanted(graph.value_count(), false);
+  for (const ir::NodeId id : graph.order()) {
+    if (placement[static_cast<std::size_t>(id)].precision != Precision::kInt8) continue;
+    const ir::Node& node = graph.node(id);
+    for (const std::size_t i : data_inputs(graph, node)) wanted[static_cast<std::size_t>(node.inputs[i])] = true;
+    for (const ir::ValueId out : node.outputs) wanted[static_cast<std::size_t>(out)] = true;
+  }
+  std::vector<ir::ValueId> result;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    const auto id = static_cast<ir::ValueId>(i);
+    if (wanted[i] && !graph.value(id).is_constant() && graph.value(id).dtype == DataType::kFloat32) {
+      result.push_back(id);
+    }
+  }
+  return result;
+}
+
+Calibrator::Calibrator(const ir::Graph& graph, GraphRunner runner, CalibrateOptions options)
+    : graph_(graph), runner_(std::move(runner)), options_(std::move(options)), observed_(graph.value_count(), nullptr) {
+  for (const ir::ValueId id : values_to_observe(graph, options_.plan)) {
+    observed_[static_cast<std::size_t>(id)] = &histograms_[graph.value(id).name];
+  }
+}
+
+std::int64_t Calibrator::check(std::span<const Tensor> batch) const {
+  if (batch.size() != graph_.inputs().size()) {
+    throw CalibrationError(
+        fmt::format("calibration batch: {} tensors were given for {} inputs", batch.size(), graph_.inputs().size()));
+  }
+  std::int64_t images = 0;
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    const ir::Value& input = graph_.value(graph_.inputs()[i]);
+    const std::int64_t here = images_in(input, batch[i]);
+    if (input.shape.is_static()) continue;
+    if (images != 0 && here != images) {
+      throw CalibrationError(fmt::format("calibration batch: {} images for input '{}', but {} for another input", here,
+                                         input.name, images));
+    }
+    images = here;
+    if (images == 0) throw CalibrationError(fmt::format("calibration batch: no images for input '{}'", input.name));
+  }
+  return images == 0 ? 1 : images;
+}
+
+void Calibrator::observe(ir::ValueId id, const Tensor& tensor) {
+  Histogram* histogram = observed_[static_cast<std::size_t>(id)];
+  if (histogram == nullptr) return;
+  const std::uint64_t nans = histogram->nans();
+  const std::uint64_t infinities = histogram->infinities();
+  histogram->add(tensor.data<float>());
+  if (histogram->nans() == nans && histogram->infinities() == infinities) return;
+  const ir::Value& value = graph_.value(id);
+  const std::string where = value.producer == ir::kNone
+                                ? std::string("a graph input")
+                                : fmt::format("computed by node '{}'", graph_.node(value.producer).name);
+  throw CalibrationError(
+      fmt::format("'{}' ({}) has {} NaN and {} infinite values for calibration image {}", value.name, where,
+                  histogram->nans() - nans, histogram->infinities() - infinities, images_),
+      "run the float model on this image: either the image, the preprocessing or the model is broken");
+}
+
+void Calibrator::add(std::span<const Tensor> batch) {
+  const std::int64_t count = check(batch);
+  const cpu::ValueObserver observer = [this](ir::ValueId id, const Tensor& tensor) { observe(id, tensor); };
+  std::vector<Tensor> image(batch.begin(), batch.end());
+  for (std::int64_t i = 0; i < count; ++i) {
+    for (std::size_t k = 0; k < batch.size(); ++k) {
+      const ir::Shape& shape = graph_.value(graph_.inputs()[k]).shape;
+      if (!shape.is_static()) image[k] = batch[k].rows(i * shape[0].value, (i + 1) * shape[0].value);
+    }
+    runner_(image, observer);
+    ++images_;
+    if (options_.progress && !options_.progress(images_, options_.total_images)) {
+      throw CancelledError(fmt::format("calibration was cancelled after {} images", images_));
+    }
+  }
+}
+
+void Calibrator::check_alive(const std::string& name) const {
+  const Placement placement = place(graph_, nullptr, options_.plan);
+  for (const ir::NodeId user : graph_.value(graph_.find_value(name)).consumers) {
+    const NodeChoice& choice = placement[static_cast<std::size_t>(user)];
+    if (choice.precision != Precision::kInt8 || choice.kind == NodeKind::kMover) continue;
+    const ir::Node& node = graph_.node(user);
+    throw CalibrationError(
+        fmt::format("'{}', which feeds {} '{}', is zero for all {} calibration images", name, ir::name_of(node.op),
+                    node.name, images_),
+        "check the images and the preprocessing; if the tensor is zero for a reason, allow dead ranges, which keeps "
+        "the nodes that read it in float");
+  }
+}
+
+CalibrationResult Calibrator::finish() const {
+  if (images_ == 0) {
+    throw CalibrationError("calibration saw no images", "give 100 to 500 images like those of the application");
+  }
+  CalibrationResult result;
+  result.table.images = images_;
+  result.table.percentile = options_.percentile;
+  for (const auto& [name, histogram] : histograms_) {
+    const TensorRanges& ranges = result.table.tensors[name] = summarize(histogram, options_.percentile);
+    if (ranges.count == 0) {
+      throw CalibrationError(fmt::format("the runner never showed '{}', or it is empty", name));
+    }
+    if (ranges.zeros < ranges.count) continue;
+    if (!options_.allow_dead_ranges) check_alive(name);
+    result.dead_tensors.push_back(name);
+  }
+  return result;
+}
+
+CalibrationResult calibrate(const ir::Graph& graph, const GraphRunner& runner, const BatchSource& next,
+                            const CalibrateOptions& options) {
+  Calibrator calibrator(graph, runner, options);
+  while (const std::optional<std::vector<Tensor>> batch = next()) calibrator.add(*batch);
+  return calibrator.finish();
+}
+
+}  // namespace xinfer::quantize

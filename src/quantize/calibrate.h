@@ -1,0 +1,91 @@
+#pragma once
+// Calibration: runs the float graph over a stream of batches and collects the distribution of every activation that a
+// plan may need.
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cpu/program.h"
+#include "ir/graph.h"
+#include "quantize/histogram.h"
+#include "quantize/options.h"
+#include "quantize/table.h"
+
+namespace xinfer::quantize {
+
+/// Runs the float graph once, on one image (N = 1): `inputs` in graph order. Calls `observer` with every value.
+using GraphRunner = std::function<void(std::span<const Tensor> inputs, const cpu::ValueObserver& observer)>;
+
+/// Runner on the CPU backend. Throws UnsupportedError as cpu::compile does.
+GraphRunner cpu_runner(std::shared_ptr<const ir::Graph> graph, int threads = 0);
+
+/// The next batch (one tensor for each graph input), or nothing at the end.
+using BatchSource = std::function<std::optional<std::vector<Tensor>>()>;
+
+struct CalibrateOptions {
+  PlanOptions plan;  ///< decides which tensors are observed: those that a plan with these options may quantize
+  double percentile = kDefaultPercentile;
+  /// Keep the readers of a tensor that is always zero in float, in place of stopping with an error.
+  bool allow_dead_ranges = false;
+  std::int64_t total_images = -1;  ///< handed to `progress`; -1: unknown
+  /// Called after each image with (images done, total_images); returning false cancels (CancelledError).
+  std::function<bool(std::int64_t, std::int64_t)> progress;
+};
+
+/// What calibration found; the table lacks its key, which the caller knows.
+struct CalibrationResult {
+  CalibrationTable table;
+  std::vector<std::string> dead_tensors;  ///< always zero; only with allow_dead_ranges
+};
+
+/// The values whose ranges a plan may need: what INT8 nodes read and write once every range counts as known.
+std::vector<ir::ValueId> values_to_observe(const ir::Graph& graph, const PlanOptions& options);
+
+/// Collects histograms, one image at a time.
+///
+/// The graph always runs on single images, whatever the size of the batches given, and histograms don't depend on the
+/// order of what they count. So the result is bit-identical for the same set of images in any order and any batching.
+/// Memory: 64 KiB for each observed tensor, whatever the number of images. One thread at a time.
+class Calibrator {
+ public:
+  /// `graph` must outlive the calibrator.
+  Calibrator(const ir::Graph& graph, GraphRunner runner, CalibrateOptions options = {});
+
+  /// Runs all images of a batch: one tensor for each graph input, their first axis being the images. Inputs whose
+  /// declared shape doesn't depend on N are handed to every image as they are; if none depends on N, a batch counts as
+  /// one image. Throws CalibrationError when a tensor doesn't fit its input, or naming tensor and image when an
+  /// activation is NaN or infinite; CancelledError when the progress callback says so.
+  void add(std::span<const Tensor> batch);
+
+  std::int64_t images() const { return images_; }
+  /// By value name.
+  const std::map<std::string, Histogram>& histograms() const { return histograms_; }
+
+  /// Chooses ranges. Throws CalibrationError when no image was added, or naming the tensor when one that feeds an INT8
+  /// computation is zero for every image (unless allow_dead_ranges).
+  CalibrationResult finish() const;
+
+ private:
+  std::int64_t check(std::span<const Tensor> batch) const;
+  void observe(ir::ValueId id, const Tensor& tensor);
+  void check_alive(const std::string& name) const;
+
+  const ir::Graph& graph_;
+  GraphRunner runner_;
+  CalibrateOptions options_;
+  std::int64_t images_ = 0;
+  std::map<std::string, Histogram> histograms_;
+  std::vector<Histogram*> observed_;  ///< by value id; nullptr for values that don't matter
+};
+
+/// Drains `next` into a Calibrator and finishes it.
+CalibrationResult calibrate(const ir::Graph& graph, const GraphRunner& runner, const BatchSource& next,
+                            const CalibrateOptions& options = {});
+
+}  // namespace xinfer::quantize

@@ -1,0 +1,139 @@
+#include "quantize/histogram.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <limits>
+
+namespace xinfer::quantize {
+namespace {
+
+constexpr std::uint32_t kMagnitudeMask = 0x7fffffffU;
+constexpr std::uint32_t kInfinityBits = 0x7f800000U;
+constexpr int kBlock = 1024;
+// Zeros and non-finite values go to slots past the bins. There are several, used in turn: a run of increments of one
+// address would wait for the store before it each time, and half of the values after a ReLU are zeros.
+constexpr int kSpare = 16;
+constexpr int kZeroSlots = 2 * Histogram::kBins;
+constexpr int kOtherSlots = kZeroSlots + kSpare;
+constexpr int kSlots = kOtherSlots + kSpare;
+
+// Integers in the order of the floats (with -0 before +0), since integer minima vectorise and float ones don't.
+constexpr std::int32_t ordered_key(std::uint32_t bits) {
+  const auto value = static_cast<std::int32_t>(bits);
+  return value ^ static_cast<std::int32_t>(static_cast<std::uint32_t>(value >> 31) & kMagnitudeMask);
+}
+
+float value_of_key(std::int32_t key) {
+  const auto bits = static_cast<std::uint32_t>(
+      key ^ static_cast<std::int32_t>(static_cast<std::uint32_t>(key >> 31) & kMagnitudeMask));
+  return std::bit_cast<float>(bits) + 0.0F;  // -0 becomes 0
+}
+
+// The exponent for which `magnitude` falls into the upper half of the bins.
+int exponent_for(float magnitude) {
+  int power = 0;  // magnitude < 2^power
+  std::frexp(magnitude, &power);
+  return std::max(Histogram::kMinExponent, power - Histogram::kLogBins);
+}
+
+}  // namespace
+
+Histogram::Histogram()
+    : min_key_(std::numeric_limits<std::int32_t>::max()),
+      max_key_(std::numeric_limits<std::int32_t>::min()),
+      counts_(kSlots, 0) {}
+
+float Histogram::min() const { return count_ == 0 ? 0.0F : value_of_key(min_key_); }
+float Histogram::max() const { return count_ == 0 ? 0.0F : value_of_key(max_key_); }
+float Histogram::abs_max() const { return std::max(std::fabs(min()), std::fabs(max())); }
+double Histogram::bin_width() const { return std::ldexp(1.0, exponent_); }
+
+void Histogram::grow_to(int exponent) {
+  const int shift = exponent - exponent_;
+  if (shift <= 0) return;
+  exponent_ = exponent;
+  for (const int base : {0, kBins}) {
+    for (int i = 1; i < kBins; ++i) {
+      const auto from = static_cast<std::size_t>(base + i);
+      if (counts_[from] == 0) continue;
+      const auto to = static_cast<std::size_t>(base + (shift > kLogBins ? 0 : i >> shift));
+      const std::uint64_t moved = counts_[from];
+      counts_[from] = 0;
+      counts_[to] += moved;
+    }
+  }
+}
+
+void Histogram::add_block(const float* values, int size) {
+  std::int32_t low = std::numeric_limits<std::int32_t>::max();
+  std::int32_t high = std::numeric_limits<std::int32_t>::min();
+  std::uint32_t largest = 0;
+  std::uint32_t others = 0;
+  for (int i = 0; i < size; ++i) {
+    const auto bits = std::bit_cast<std::uint32_t>(values[i]);
+    const std::uint32_t magnitude = bits & kMagnitudeMask;
+    const bool finite = magnitude < kInfinityBits;
+    const std::int32_t key = ordered_key(bits);
+    low = std::min(low, finite ? key : std::numeric_limits<std::int32_t>::max());
+    high = std::max(high, finite ? key : std::numeric_limits<std::int32_t>::min());
+    largest = std::max(largest, finite ? magnitude : 0U);
+    others += finite ? 0U : 1U;
+  }
+  min_key_ = std::min(min_key_, low);
+  max_key_ = std::max(max_key_, high);
+  count_ += static_cast<std::uint64_t>(size) - others;
+  if (others > 0) {
+    for (int i = 0; i < size; ++i) {
+      nans_ += std::isnan(values[i]) ? 1U : 0U;
+      infinities_ += std::isinf(values[i]) ? 1U : 0U;
+    }
+  }
+  if (largest > 0) grow_to(exponent_for(std::bit_cast<float>(largest)));
+
+  const float per_width = std::ldexp(1.0F, -exponent_);
+  std::array<std::int32_t, kBlock> slots;
+  for (int i = 0; i < size; ++i) {
+    const auto bits = std::bit_cast<std::uint32_t>(values[i]);
+    const std::uint32_t magnitude = bits & kMagnitudeMask;
+    const bool finite = magnitude < kInfinityBits;
+    const float absolute = std::bit_cast<float>(finite ? magnitude : 0U);
+    const std::int32_t sign = static_cast<std::int32_t>(bits >> 31) << kLogBins;
+    const std::int32_t bin = static_cast<std::int32_t>(absolute * per_width) + sign;
+    const std::int32_t spare = i & (kSpare - 1);
+    const std::int32_t in_range = magnitude == 0 ? kZeroSlots + spare : bin;
+    slots[static_cast<std::size_t>(i)] = finite ? in_range : kOtherSlots + spare;
+  }
+  for (int i = 0; i < size; ++i) ++counts_[static_cast<std::size_t>(slots[static_cast<std::size_t>(i)])];
+}
+
+void Histogram::add(std::span<const float> values) {
+  for (std::size_t begin = 0; begin < values.size(); begin += kBlock) {
+    add_block(values.data() + begin, static_cast<int>(std::min<std::size_t>(kBlock, values.size() - begin)));
+  }
+  for (int i = 0; i < kSpare; ++i) {
+    zeros_ += counts_[static_cast<std::size_t>(kZeroSlots + i)];
+    counts_[static_cast<std::size_t>(kZeroSlots + i)] = 0;
+    counts_[static_cast<std::size_t>(kOtherSlots + i)] = 0;
+  }
+}
+
+void Histogram::merge(const Histogram& other) {
+  const int shift = std::max(0, exponent_ - other.exponent_);
+  grow_to(other.exponent_);
+  for (const int base : {0, kBins}) {
+    for (int i = 0; i < kBins; ++i) {
+      const auto to = static_cast<std::size_t>(base + (shift > kLogBins ? 0 : i >> shift));
+      counts_[to] += other.counts_[static_cast<std::size_t>(base + i)];
+    }
+  }
+  count_ += other.count_;
+  zeros_ += other.zeros_;
+  nans_ += other.nans_;
+  infinities_ += other.infinities_;
+  min_key_ = std::min(min_key_, other.min_key_);
+  max_key_ = std::max(max_key_, other.max_key_);
+}
+
+}  // namespace xinfer::quantize

@@ -1,0 +1,67 @@
+#pragma once
+// Histogram: the bounded, mergeable distribution of one tensor's values.
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace xinfer::quantize {
+
+/// Distribution of the values of one tensor, in bounded memory (64 KiB).
+///
+/// Values are counted by sign and magnitude in kBins bins a sign. All bins are 2^exponent() wide and lie on the fixed
+/// grid of multiples of that width; the exponent is the smallest for which the largest magnitude seen so far fits, so
+/// it is a function of that maximum alone. When a larger value arrives, neighbouring bins merge in pairs. Since
+/// floor(floor(x / 2^a) / 2^b) = floor(x / 2^(a+b)), the counts equal those of binning every value with the final
+/// exponent from the start: the result depends neither on the order nor on the grouping of add() and merge().
+///
+/// At least half of the bins are in use below the largest magnitude, so that its relative resolution is 1/2048 or
+/// better. Exact zeros are counted apart (no bin holds them), and so are NaN and infinities.
+/// One object belongs to one thread at a time.
+class Histogram {
+ public:
+  static constexpr int kLogBins = 12;
+  static constexpr int kBins = 1 << kLogBins;  ///< bins of one sign
+  static constexpr int kMinExponent = -110;    ///< magnitudes below 2^-110 share the first bin
+
+  Histogram();
+
+  /// Counts `values`.
+  void add(std::span<const float> values);
+  /// Counts everything that `other` has counted.
+  void merge(const Histogram& other);
+
+  /// Finite values, zeros included.
+  std::uint64_t count() const { return count_; }
+  std::uint64_t zeros() const { return zeros_; }
+  std::uint64_t nans() const { return nans_; }
+  std::uint64_t infinities() const { return infinities_; }
+  /// Smallest and largest finite value; 0 when there is none.
+  float min() const;
+  float max() const;
+  /// max(|min()|, |max()|).
+  float abs_max() const;
+  int exponent() const { return exponent_; }
+  /// 2^exponent().
+  double bin_width() const;
+  /// Bin i counts values x with floor(|x| / bin_width()) == i.
+  std::span<const std::uint64_t> positive() const { return {counts_.data(), kBins}; }
+  std::span<const std::uint64_t> negative() const { return {counts_.data() + kBins, kBins}; }
+
+  bool operator==(const Histogram&) const = default;
+
+ private:
+  void add_block(const float* values, int size);
+  void grow_to(int exponent);
+
+  int exponent_ = kMinExponent;
+  std::uint64_t count_ = 0;
+  std::uint64_t zeros_ = 0;
+  std::uint64_t nans_ = 0;
+  std::uint64_t infinities_ = 0;
+  std::int32_t min_key_;  ///< see ordered_key in the source
+  std::int32_t max_key_;
+  std::vector<std::uint64_t> counts_;  ///< positive bins, negative bins, then slots that are empty between calls
+};
+
+}  // namespace xinfer::quantize
