@@ -67,9 +67,10 @@ void slice(Graph& graph, Node& node) {
     const std::size_t axis = fix_axis(attrs.axes[i], x.shape.rank());
     if (seen[axis]) throw ModelError(fmt::format("axis {} is sliced twice", axis));
     seen[axis] = true;
-    constexpr std::int64_t kEnd = std::numeric_limits<std::int64_t>::max();
-    const bool whole = attrs.starts[i] == 0 && attrs.ends[i] == kEnd && attrs.steps[i] == 1;
-    if (whole) continue;
+    // Exporters write "to the end" as the largest s64 or s32; no batch is longer than that.
+    constexpr std::int64_t kEnd = std::numeric_limits<std::int32_t>::max();
+    const bool whole = attrs.starts[i] == 0 && attrs.ends[i] >= kEnd && attrs.steps[i] == 1;
+    if (whole && !x.shape[axis].is_constant()) continue;
     const std::int64_t size = fixed_dim(x, axis, "slice");
     shape[axis] = slice_range(attrs.starts[i], attrs.ends[i], attrs.steps[i], size).count;
   }

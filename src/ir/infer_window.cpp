@@ -149,6 +149,7 @@ void conv_transpose(Graph& graph, Node& node) {
 
 void max_pool(Graph& graph, Node& node) {
   const Value& x = input(graph, node, 0);
+  if (!is_int8_like(x.dtype)) expect_real(x);
   set_moved(graph, node, 0, x, pool_output(x, node.as<PoolAttrs>()));
 }
 
