@@ -1,7 +1,10 @@
 // The whole list on small networks, and the runner.
 #include "passes/pipeline.h"
 
+#include <algorithm>
+#include <cstring>
 #include <stdexcept>
+#include <utility>
 
 #include "pass_test.h"
 
