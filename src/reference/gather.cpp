@@ -137,7 +137,6 @@ Tensors scatter_nd(const NodeView& view, Inputs in) {
     throw ModelError(fmt::format("updates of shape {} don't fit", to_string(in[2].shape())));
   }
   const bool plain = reduction == ir::ScatterReduction::kNone;
-  if (!plain && is_quantized(view.input(0))) throw UnsupportedError("a combining ScatterND on quantized data");
   Tensor y = in[0].clone();
   const auto scatter = [&](auto tag) {
     using T = decltype(tag);

@@ -55,27 +55,19 @@ Tensors batch_norm(const NodeView& view, Inputs in) {
 Tensors layer_norm(const NodeView& view, Inputs in) {
   require_floats(in);
   const auto& attrs = view.node.as<ir::NormAttrs>();
-  const Sizes& shape = in[0].shape();
-  const AxisView axis = around_axis(shape, attrs.axis);
+  const AxisView axis = around_axis(in[0].shape(), attrs.axis);
   const std::int64_t count = axis.size * axis.inner;
-  // Scale and bias broadcast over the normalised axes.
-  const std::int64_t first = attrs.axis < 0 ? attrs.axis + static_cast<std::int64_t>(shape.size()) : attrs.axis;
-  const Sizes normalised(shape.begin() + first, shape.end());
-  const bool scaled = view.node.has_input(1);
-  const bool shifted = view.node.has_input(2);
-  const Sizes none(normalised.size(), 0);
-  const std::array<Sizes, 2> strides = {scaled ? broadcast_strides(in[1].shape(), normalised) : none,
-                                        shifted ? broadcast_strides(in[2].shape(), normalised) : none};
-  Tensor y(DataType::kFloat32, shape);
+  const float* scale = view.node.has_input(1) ? elements<float>(in[1]) : nullptr;
+  const float* bias = view.node.has_input(2) ? elements<float>(in[2]) : nullptr;
+  Tensor y(DataType::kFloat32, in[0].shape());
   for (std::int64_t row = 0; row < axis.outer && count > 0; ++row) {
     const float* x = elements<float>(in[0]) + row * count;
     float* to = elements<float>(y) + row * count;
     const Moments m = moments_of(x, count, attrs.epsilon);
-    for_each_offset<2>(normalised, strides, [&](std::int64_t i, const auto& at) {
-      const double scale = scaled ? elements<float>(in[1])[at[0]] : 1.0;
-      const double bias = shifted ? elements<float>(in[2])[at[1]] : 0.0;
-      to[i] = static_cast<float>((x[i] - m.mean) * m.inverse_deviation * scale + bias);
-    });
+    for (std::int64_t i = 0; i < count; ++i) {
+      const double normal = (x[i] - m.mean) * m.inverse_deviation;
+      to[i] = static_cast<float>(normal * (scale != nullptr ? scale[i] : 1.0F) + (bias != nullptr ? bias[i] : 0.0F));
+    }
   }
   return {y};
 }

@@ -38,7 +38,7 @@ constexpr std::array<Entry, ir::kOpTypeCount> kTable = {{
     {O::kAttention, attention, Border::kFloat},
     {O::kUnary, unary, Border::kFloat},
     {O::kBinary, binary, Border::kOwn},
-    {O::kWhere, where, Border::kMove},
+    {O::kWhere, where, Border::kFloat},
     {O::kCast, cast, Border::kPlain},
     {O::kBatchNorm, batch_norm, Border::kFloat},
     {O::kLayerNorm, layer_norm, Border::kFloat},
@@ -47,8 +47,8 @@ constexpr std::array<Entry, ir::kOpTypeCount> kTable = {{
     {O::kMaxPool, max_pool, Border::kMove},
     {O::kAveragePool, average_pool, Border::kOwn},
     {O::kReduce, reduce, Border::kOwn},
-    {O::kArgReduce, arg_reduce, Border::kMove},
-    {O::kTopK, top_k, Border::kMove},
+    {O::kArgReduce, arg_reduce, Border::kFloat},
+    {O::kTopK, top_k, Border::kFloat},
     {O::kCumSum, cum_sum, Border::kPlain},
     {O::kConcat, concat, Border::kOwn},
     {O::kSplit, split, Border::kMove},
@@ -61,7 +61,7 @@ constexpr std::array<Entry, ir::kOpTypeCount> kTable = {{
     {O::kGather, gather, Border::kMove},
     {O::kGatherElements, gather_elements, Border::kMove},
     {O::kGatherNd, gather_nd, Border::kMove},
-    {O::kScatterNd, scatter_nd, Border::kMove},
+    {O::kScatterNd, scatter_nd, Border::kPlain},
     {O::kResize, resize, Border::kOwn},
     {O::kQuantize, quantize, Border::kPlain},
     {O::kDequantize, dequantize, Border::kOwn},
@@ -75,16 +75,21 @@ constexpr bool table_is_in_order() {
 }
 static_assert(table_is_in_order(), "every OpType needs a reference, in the order of the enum");
 
+/// Per-channel scales may sit on another axis after a move.
+bool same_scales(const ir::Value& a, const ir::Value& b) {
+  return a.dtype == b.dtype && a.quantization->scales == b.quantization->scales &&
+         a.quantization->zero_points == b.quantization->zero_points &&
+         a.quantization->per_channel() == b.quantization->per_channel();
+}
+
 void check_moves(const NodeView& view) {
-  for (std::size_t i = 0; i < view.node.inputs.size(); ++i) {
-    if (!view.node.has_input(i) || !is_quantized(view.input(i))) continue;
-    const ir::Value& from = view.input(i);
-    for (std::size_t o = 0; o < view.node.outputs.size(); ++o) {
-      const ir::Value& to = view.output(o);
-      if (to.quantization && (to.dtype != from.dtype || to.quantization != from.quantization)) {
-        throw UnsupportedError(
-            fmt::format("it only moves integers, but '{}' and '{}' have different scales", from.name, to.name));
-      }
+  const ir::Value& from = view.input(0);
+  for (std::size_t o = 0; o < view.node.outputs.size(); ++o) {
+    const ir::Value& to = view.output(o);
+    if (from.quantization.has_value() != to.quantization.has_value() ||
+        (from.quantization.has_value() && !same_scales(from, to))) {
+      throw UnsupportedError(
+          fmt::format("it only moves integers, but '{}' and '{}' have different scales", from.name, to.name));
     }
   }
 }
