@@ -24,7 +24,7 @@ XINFER_INLINE typename S::F exp(typename S::F x) {
   using F = typename S::F;
   x = S::max(S::set(-104.0F), S::min(S::set(89.0F), x));
   const F n = S::to_float(S::round_int(S::mul(x, S::set(1.44269504F))));
-  const F r = S::fma(n, S::set(1.90821493e-10F * -1.0F), S::fma(n, S::set(-0.693147182F), x));
+  const F r = S::fma(n, S::set(1.90465430e-9F), S::fma(n, S::set(-0.693147182F), x));
   static constexpr float kP[] = {0.5000000014F,   0.1666666668F,   0.04166645681F,
                                  0.008333310024F, 0.001393454193F, 0.0001989198131F};  // 3e-9
   const F tail = S::fma(S::mul(r, r), polynomial<S>(r, kP), r);

@@ -254,6 +254,8 @@ void qdwconv(const ConvShape& shape, const void* input, const DwWeights& weights
          .output = offset(output, params.output_type, image * image_out),
          .row_begin = band * band_rows,
          .row_end = std::min(out_h, (band + 1) * band_rows),
+         .groups_read = dw_groups_read(shape, groups),
+         .row_groups = dw_row_groups(shape, groups),
          .ring = ring.data()});
   }
 }

@@ -66,7 +66,9 @@ struct DwTask {
   void* output;          ///< of this image
   std::int64_t row_begin;
   std::int64_t row_end;
-  std::uint8_t* ring;  ///< dw_ring_bytes() of scratch, 64-byte aligned
+  std::int64_t groups_read;  ///< dw_groups_read()
+  std::int64_t row_groups;   ///< dw_row_groups()
+  std::uint8_t* ring;        ///< dw_ring_bytes() of scratch, 64-byte aligned
 };
 
 /// Scratch that a task needs: the ring of rows, then a pointer for each row of the window.

@@ -25,6 +25,17 @@ struct Bytes512 {
   static XINFER_INLINE void store(void* p, Reg x) { _mm512_storeu_si512(p, x); }
   static XINFER_INLINE Reg load(const void* p, int n) { return _mm512_maskz_loadu_epi8(low_bits(n), p); }
   static XINFER_INLINE void store(void* p, Reg x, int n) { _mm512_mask_storeu_epi8(p, low_bits(n), x); }
+  /// Registers hold four channels of each 128 bits in turn; memory gets them in order.
+  static XINFER_INLINE void store_natural(std::int32_t* p, const Reg (&a)[4]) {
+    const Reg low01 = _mm512_shuffle_i32x4(a[0], a[1], 0x44);
+    const Reg low23 = _mm512_shuffle_i32x4(a[2], a[3], 0x44);
+    const Reg high01 = _mm512_shuffle_i32x4(a[0], a[1], 0xee);
+    const Reg high23 = _mm512_shuffle_i32x4(a[2], a[3], 0xee);
+    store(p, _mm512_shuffle_i32x4(low01, low23, 0x88));
+    store(p + 16, _mm512_shuffle_i32x4(low01, low23, 0xdd));
+    store(p + 32, _mm512_shuffle_i32x4(high01, high23, 0x88));
+    store(p + 48, _mm512_shuffle_i32x4(high01, high23, 0xdd));
+  }
   static XINFER_INLINE Reg dot(Reg acc, Reg x, Reg w) { return _mm512_dpbusd_epi32(acc, x, w); }
   static XINFER_INLINE Reg fill(std::uint8_t x) { return _mm512_set1_epi8(static_cast<char>(x)); }
   static XINFER_INLINE Reg flip(Reg a, Reg b) { return _mm512_xor_si512(a, b); }
@@ -32,10 +43,12 @@ struct Bytes512 {
   static XINFER_INLINE Reg high8(Reg a, Reg b) { return _mm512_unpackhi_epi8(a, b); }
   static XINFER_INLINE Reg low16(Reg a, Reg b) { return _mm512_unpacklo_epi16(a, b); }
   static XINFER_INLINE Reg high16(Reg a, Reg b) { return _mm512_unpackhi_epi16(a, b); }
-  static XINFER_INLINE Reg scale(Reg acc, const float* m, const float* b, float high) {
-    const Real y = _mm512_fmadd_ps(_mm512_cvtepi32_ps(acc), _mm512_load_ps(m), _mm512_load_ps(b));
-    return _mm512_cvtps_epi32(_mm512_min_ps(y, _mm512_set1_ps(high)));
+  static XINFER_INLINE Reg scale(Reg acc, Real m, Real b, Real high) {
+    const Real y = _mm512_fmadd_ps(_mm512_cvtepi32_ps(acc), m, b);
+    return _mm512_cvtps_epi32(_mm512_min_ps(y, high));
   }
+  static XINFER_INLINE Real load_real(const float* p) { return _mm512_load_ps(p); }
+  static XINFER_INLINE Real real(float x) { return _mm512_set1_ps(x); }
   static XINFER_INLINE Reg pack32(Reg a, Reg b) { return _mm512_packs_epi32(a, b); }
   static XINFER_INLINE Reg pack16(Reg a, Reg b) { return _mm512_packs_epi16(a, b); }
   static XINFER_INLINE Reg packu16(Reg a, Reg b) { return _mm512_packus_epi16(a, b); }
@@ -53,6 +66,12 @@ struct Bytes256 {
   static XINFER_INLINE __mmask32 mask(int n) { return static_cast<__mmask32>(low_bits(n)); }
   static XINFER_INLINE Reg load(const void* p, int n) { return _mm256_maskz_loadu_epi8(mask(n), p); }
   static XINFER_INLINE void store(void* p, Reg x, int n) { _mm256_mask_storeu_epi8(p, mask(n), x); }
+  static XINFER_INLINE void store_natural(std::int32_t* p, const Reg (&a)[4]) {
+    store(p, _mm256_permute2x128_si256(a[0], a[1], 0x20));
+    store(p + 8, _mm256_permute2x128_si256(a[2], a[3], 0x20));
+    store(p + 16, _mm256_permute2x128_si256(a[0], a[1], 0x31));
+    store(p + 24, _mm256_permute2x128_si256(a[2], a[3], 0x31));
+  }
   static XINFER_INLINE Reg dot(Reg acc, Reg x, Reg w) { return _mm256_dpbusd_epi32(acc, x, w); }
   static XINFER_INLINE Reg fill(std::uint8_t x) { return _mm256_set1_epi8(static_cast<char>(x)); }
   static XINFER_INLINE Reg flip(Reg a, Reg b) { return _mm256_xor_si256(a, b); }
@@ -60,10 +79,12 @@ struct Bytes256 {
   static XINFER_INLINE Reg high8(Reg a, Reg b) { return _mm256_unpackhi_epi8(a, b); }
   static XINFER_INLINE Reg low16(Reg a, Reg b) { return _mm256_unpacklo_epi16(a, b); }
   static XINFER_INLINE Reg high16(Reg a, Reg b) { return _mm256_unpackhi_epi16(a, b); }
-  static XINFER_INLINE Reg scale(Reg acc, const float* m, const float* b, float high) {
-    const Real y = _mm256_fmadd_ps(_mm256_cvtepi32_ps(acc), _mm256_load_ps(m), _mm256_load_ps(b));
-    return _mm256_cvtps_epi32(_mm256_min_ps(y, _mm256_set1_ps(high)));
+  static XINFER_INLINE Reg scale(Reg acc, Real m, Real b, Real high) {
+    const Real y = _mm256_fmadd_ps(_mm256_cvtepi32_ps(acc), m, b);
+    return _mm256_cvtps_epi32(_mm256_min_ps(y, high));
   }
+  static XINFER_INLINE Real load_real(const float* p) { return _mm256_load_ps(p); }
+  static XINFER_INLINE Real real(float x) { return _mm256_set1_ps(x); }
   static XINFER_INLINE Reg pack32(Reg a, Reg b) { return _mm256_packs_epi32(a, b); }
   static XINFER_INLINE Reg pack16(Reg a, Reg b) { return _mm256_packs_epi16(a, b); }
   static XINFER_INLINE Reg packu16(Reg a, Reg b) { return _mm256_packus_epi16(a, b); }
@@ -81,6 +102,9 @@ struct Bytes128 {
   static XINFER_INLINE __mmask16 mask(int n) { return static_cast<__mmask16>(low_bits(n)); }
   static XINFER_INLINE Reg load(const void* p, int n) { return _mm_maskz_loadu_epi8(mask(n), p); }
   static XINFER_INLINE void store(void* p, Reg x, int n) { _mm_mask_storeu_epi8(p, mask(n), x); }
+  static XINFER_INLINE void store_natural(std::int32_t* p, const Reg (&a)[4]) {
+    for (int r = 0; r < 4; ++r) store(p + 4 * r, a[r]);
+  }
   static XINFER_INLINE Reg dot(Reg acc, Reg x, Reg w) { return _mm_dpbusd_epi32(acc, x, w); }
   static XINFER_INLINE Reg fill(std::uint8_t x) { return _mm_set1_epi8(static_cast<char>(x)); }
   static XINFER_INLINE Reg flip(Reg a, Reg b) { return _mm_xor_si128(a, b); }
@@ -88,10 +112,12 @@ struct Bytes128 {
   static XINFER_INLINE Reg high8(Reg a, Reg b) { return _mm_unpackhi_epi8(a, b); }
   static XINFER_INLINE Reg low16(Reg a, Reg b) { return _mm_unpacklo_epi16(a, b); }
   static XINFER_INLINE Reg high16(Reg a, Reg b) { return _mm_unpackhi_epi16(a, b); }
-  static XINFER_INLINE Reg scale(Reg acc, const float* m, const float* b, float high) {
-    const Real y = _mm_fmadd_ps(_mm_cvtepi32_ps(acc), _mm_load_ps(m), _mm_load_ps(b));
-    return _mm_cvtps_epi32(_mm_min_ps(y, _mm_set1_ps(high)));
+  static XINFER_INLINE Reg scale(Reg acc, Real m, Real b, Real high) {
+    const Real y = _mm_fmadd_ps(_mm_cvtepi32_ps(acc), m, b);
+    return _mm_cvtps_epi32(_mm_min_ps(y, high));
   }
+  static XINFER_INLINE Real load_real(const float* p) { return _mm_load_ps(p); }
+  static XINFER_INLINE Real real(float x) { return _mm_set1_ps(x); }
   static XINFER_INLINE Reg pack32(Reg a, Reg b) { return _mm_packs_epi32(a, b); }
   static XINFER_INLINE Reg pack16(Reg a, Reg b) { return _mm_packs_epi16(a, b); }
   static XINFER_INLINE Reg packu16(Reg a, Reg b) { return _mm_packus_epi16(a, b); }
@@ -103,6 +129,7 @@ struct Bytes128 {
 template <class B>
 struct Bytes {
   using Reg = typename B::Reg;
+  using Real = typename B::Real;
   static constexpr DwVector kVector = B::kVector;
   static constexpr int kRegs = 4;
   static constexpr int kLanes = B::kLanes;
@@ -110,18 +137,14 @@ struct Bytes {
   static constexpr int kLongStep = 4;
 
   static XINFER_INLINE Reg load(const void* p) { return B::load(p); }
-  static XINFER_INLINE void store(void* p, Reg x) { B::store(p, x); }
+  static XINFER_INLINE void store_natural(std::int32_t* p, const Reg (&a)[4]) { B::store_natural(p, a); }
   static XINFER_INLINE Reg dot(Reg acc, Reg x, Reg w) { return B::dot(acc, x, w); }
-  static XINFER_INLINE void interleave(const std::uint8_t* const* taps, int count, std::uint8_t flip,
-                                       std::uint8_t* out) {
+  template <bool kWhole, bool kSigned>
+  static XINFER_INLINE void interleave(const std::uint8_t* const* taps, int count, std::uint8_t* out) {
     Reg x[4];
-    if (count == kVector.channels) {
-      for (int i = 0; i < 4; ++i) x[i] = B::load(taps[i]);
-    } else {
-      for (int i = 0; i < 4; ++i) x[i] = B::load(taps[i], count);
-    }
-    if (flip != 0) {
-      for (int i = 0; i < 4; ++i) x[i] = B::flip(x[i], B::fill(flip));
+    for (int i = 0; i < 4; ++i) {
+      x[i] = kWhole ? B::load(taps[i]) : B::load(taps[i], count);
+      if constexpr (kSigned) x[i] = B::flip(x[i], B::fill(0x80));
     }
     const Reg low01 = B::low8(x[0], x[1]);
     const Reg high01 = B::high8(x[0], x[1]);
@@ -132,17 +155,27 @@ struct Bytes {
     B::store(out + 2 * kRegBytes, B::low16(high01, high23));
     B::store(out + 3 * kRegBytes, B::high16(high01, high23));
   }
-  template <class Clamp>
-  static XINFER_INLINE void pack(const Reg (&acc)[kRegs], const Clamp& clamp, int count, std::uint8_t* out) {
-    Reg y[4];
-    for (int r = 0; r < 4; ++r) {
-      y[r] = B::scale(acc[r], clamp.multiplier + r * kLanes, clamp.bias + r * kLanes, clamp.high);
+  struct Consts {
+    Real multiplier[4];
+    Real bias[4];
+    Real high;
+    Reg low;
+    template <class Clamp>
+    XINFER_INLINE explicit Consts(const Clamp& clamp)
+        : high(B::real(clamp.high)), low(B::fill(static_cast<std::uint8_t>(clamp.low))) {
+      for (int r = 0; r < 4; ++r) {
+        multiplier[r] = B::load_real(clamp.multiplier + r * kLanes);
+        bias[r] = B::load_real(clamp.bias + r * kLanes);
+      }
     }
+  };
+  template <bool kSigned>
+  static XINFER_INLINE void pack(const Reg (&acc)[kRegs], const Consts& c, int count, std::uint8_t* out) {
+    Reg y[4];
+    for (int r = 0; r < 4; ++r) y[r] = B::scale(acc[r], c.multiplier[r], c.bias[r], c.high);
     const Reg low = B::pack32(y[0], y[1]);
     const Reg high = B::pack32(y[2], y[3]);
-    const Reg least = B::fill(static_cast<std::uint8_t>(clamp.low));
-    const Reg bytes =
-        clamp.output_signed ? B::max8(B::pack16(low, high), least) : B::maxu8(B::packu16(low, high), least);
+    const Reg bytes = kSigned ? B::max8(B::pack16(low, high), c.low) : B::maxu8(B::packu16(low, high), c.low);
     if (count == kVector.channels) {
       B::store(out, bytes);
     } else {
