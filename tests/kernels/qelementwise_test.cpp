@@ -94,7 +94,8 @@ TEST(QAddAndQMul, EqualTheContract) {
             const float y = static_cast<float>(value_of(b_type, b.data(), i));
             store(reference_activation(std::fma(y, p.b_scale, x * p.a_scale), p.activation) / p.out_scale, out,
                   sum.data(), i);
-            store(reference_activation(x * y * p.a_scale, p.activation) / p.out_scale, out, product.data(), i);
+            const auto integer = static_cast<float>(static_cast<int>(x) * static_cast<int>(y));
+            store(reference_activation(integer * p.a_scale, p.activation) / p.out_scale, out, product.data(), i);
           }
           for (Isa isa : available_isas()) {
             std::vector<std::uint8_t> got(sum.size());

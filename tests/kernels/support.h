@@ -51,7 +51,7 @@ inline float reference_activation(float y, const ActivationParams& p) {
     case Activation::kIdentity:
       return y;
     case Activation::kRelu:
-      return std::max(y, 0.0F);
+      return y > 0.0F ? y : 0.0F;
     case Activation::kClip:
       return std::min(std::max(y, p.clip_lo), p.clip_hi);
     case Activation::kLeakyRelu:
