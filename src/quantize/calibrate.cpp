@@ -33,14 +33,18 @@ std::int64_t images_in(const ir::Value& input, const Tensor& tensor) {
 
 }  // namespace
 
-std::vector<ir::ValueId> values_to_observe(const ir::Graph& graph, const PlanOptions& options) {
-  const Placement placement = place(graph, nullptr, options);
+std::vector<ir::ValueId> values_to_observe(const ir::Graph& graph) {
   std::vector<bool> wanted(graph.value_count(), false);
-  for (const ir::NodeId id : graph.order()) {
-    if (placement[static_cast<std::size_t>(id)].precision != Precision::kInt8) continue;
-    const ir::Node& node = graph.node(id);
-    for (const std::size_t i : data_inputs(graph, node)) wanted[static_cast<std::size_t>(node.inputs[i])] = true;
-    for (const ir::ValueId out : node.outputs) wanted[static_cast<std::size_t>(out)] = true;
+  for (const bool quantize_matmul : {false, true}) {
+    PlanOptions options;
+    options.quantize_matmul = quantize_matmul;
+    const Placement placement = place(graph, nullptr, options);
+    for (const ir::NodeId id : graph.order()) {
+      if (placement[static_cast<std::size_t>(id)].precision != Precision::kInt8) continue;
+      const ir::Node& node = graph.node(id);
+      for (const std::size_t i : data_inputs(graph, node)) wanted[static_cast<std::size_t>(node.inputs[i])] = true;
+      for (const ir::ValueId out : node.outputs) wanted[static_cast<std::size_t>(out)] = true;
+    }
   }
   std::vector<ir::ValueId> result;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
@@ -54,7 +58,7 @@ std::vector<ir::ValueId> values_to_observe(const ir::Graph& graph, const PlanOpt
 
 Calibrator::Calibrator(const ir::Graph& graph, GraphRunner runner, CalibrateOptions options)
     : graph_(graph), runner_(std::move(runner)), options_(std::move(options)), observed_(graph.value_count(), nullptr) {
-  for (const ir::ValueId id : values_to_observe(graph, options_.plan)) {
+  for (const ir::ValueId id : values_to_observe(graph)) {
     observed_[static_cast<std::size_t>(id)] = &histograms_[graph.value(id).name];
   }
 }

@@ -29,7 +29,7 @@ GraphRunner cpu_runner(std::shared_ptr<const ir::Graph> graph, int threads = 0);
 using BatchSource = std::function<std::optional<std::vector<Tensor>>()>;
 
 struct CalibrateOptions {
-  PlanOptions plan;  ///< decides which tensors are observed: those that a plan with these options may quantize
+  PlanOptions plan;  ///< decides whether a tensor that is always zero matters (see Calibrator::finish)
   double percentile = kDefaultPercentile;
   /// Keep the readers of a tensor that is always zero in float, in place of stopping with an error.
   bool allow_dead_ranges = false;
@@ -41,11 +41,12 @@ struct CalibrateOptions {
 /// What calibration found; the table lacks its key, which the caller knows.
 struct CalibrationResult {
   CalibrationTable table;
-  std::vector<std::string> dead_tensors;  ///< always zero; only with allow_dead_ranges
+  std::vector<std::string> dead_tensors;  ///< always zero, and either without INT8 readers or allowed
 };
 
-/// The values whose ranges a plan may need: what INT8 nodes read and write once every range counts as known.
-std::vector<ir::ValueId> values_to_observe(const ir::Graph& graph, const PlanOptions& options);
+/// The values whose ranges a plan may need: what INT8 nodes read and write once every range counts as known. The same
+/// for all plan options, so that a stored table serves them all.
+std::vector<ir::ValueId> values_to_observe(const ir::Graph& graph);
 
 /// Collects histograms, one image at a time.
 ///

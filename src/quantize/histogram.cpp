@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::uint32_t kMagnitudeMask = 0x7fffffffU;
 constexpr std::uint32_t kInfinityBits = 0x7f800000U;
+constexpr std::int32_t kLargestKey = std::numeric_limits<std::int32_t>::max();
+constexpr std::int32_t kSmallestKey = std::numeric_limits<std::int32_t>::min();
 constexpr int kBlock = 1024;
 // Zeros and non-finite values go to slots past the bins. There are several, used in turn: a run of increments of one
 // address would wait for the store before it each time, and half of the values after a ReLU are zeros.
@@ -23,6 +25,11 @@ constexpr int kSlots = kOtherSlots + kSpare;
 constexpr std::int32_t ordered_key(std::uint32_t bits) {
   const auto value = static_cast<std::int32_t>(bits);
   return value ^ static_cast<std::int32_t>(static_cast<std::uint32_t>(value >> 31) & kMagnitudeMask);
+}
+
+// All ones when magnitude < limit, else 0: masks and no comparisons, so that the loops below vectorise.
+constexpr std::int32_t mask_below(std::uint32_t magnitude, std::uint32_t limit) {
+  return static_cast<std::int32_t>(magnitude - limit) >> 31;
 }
 
 float value_of_key(std::int32_t key) {
@@ -40,10 +47,7 @@ int exponent_for(float magnitude) {
 
 }  // namespace
 
-Histogram::Histogram()
-    : min_key_(std::numeric_limits<std::int32_t>::max()),
-      max_key_(std::numeric_limits<std::int32_t>::min()),
-      counts_(kSlots, 0) {}
+Histogram::Histogram() : min_key_(kLargestKey), max_key_(kSmallestKey), counts_(kSlots, 0) {}
 
 float Histogram::min() const { return count_ == 0 ? 0.0F : value_of_key(min_key_); }
 float Histogram::max() const { return count_ == 0 ? 0.0F : value_of_key(max_key_); }
@@ -67,23 +71,26 @@ void Histogram::grow_to(int exponent) {
 }
 
 void Histogram::add_block(const float* values, int size) {
-  std::int32_t low = std::numeric_limits<std::int32_t>::max();
-  std::int32_t high = std::numeric_limits<std::int32_t>::min();
-  std::uint32_t largest = 0;
-  std::uint32_t others = 0;
+  std::int32_t low = kLargestKey;
+  std::int32_t high = kSmallestKey;
+  std::int32_t largest = 0;
+  std::int32_t others = 0;
   for (int i = 0; i < size; ++i) {
     const auto bits = std::bit_cast<std::uint32_t>(values[i]);
     const std::uint32_t magnitude = bits & kMagnitudeMask;
-    const bool finite = magnitude < kInfinityBits;
+    const std::int32_t finite = mask_below(magnitude, kInfinityBits);
     const std::int32_t key = ordered_key(bits);
-    low = std::min(low, finite ? key : std::numeric_limits<std::int32_t>::max());
-    high = std::max(high, finite ? key : std::numeric_limits<std::int32_t>::min());
-    largest = std::max(largest, finite ? magnitude : 0U);
-    others += finite ? 0U : 1U;
+    const std::int32_t low_key = (key & finite) | (kLargestKey & ~finite);
+    const std::int32_t high_key = (key & finite) | (kSmallestKey & ~finite);
+    const std::int32_t size_bits = static_cast<std::int32_t>(magnitude) & finite;
+    low = low_key < low ? low_key : low;
+    high = high_key > high ? high_key : high;
+    largest = size_bits > largest ? size_bits : largest;
+    others -= ~finite;
   }
   min_key_ = std::min(min_key_, low);
   max_key_ = std::max(max_key_, high);
-  count_ += static_cast<std::uint64_t>(size) - others;
+  count_ += static_cast<std::uint64_t>(size - others);
   if (others > 0) {
     for (int i = 0; i < size; ++i) {
       nans_ += std::isnan(values[i]) ? 1U : 0U;
@@ -97,15 +104,17 @@ void Histogram::add_block(const float* values, int size) {
   for (int i = 0; i < size; ++i) {
     const auto bits = std::bit_cast<std::uint32_t>(values[i]);
     const std::uint32_t magnitude = bits & kMagnitudeMask;
-    const bool finite = magnitude < kInfinityBits;
-    const float absolute = std::bit_cast<float>(finite ? magnitude : 0U);
+    const std::int32_t finite = mask_below(magnitude, kInfinityBits);
+    const std::int32_t zero = mask_below(magnitude, 1);
+    const auto absolute = std::bit_cast<float>(magnitude & static_cast<std::uint32_t>(finite));
     const std::int32_t sign = static_cast<std::int32_t>(bits >> 31) << kLogBins;
     const std::int32_t bin = static_cast<std::int32_t>(absolute * per_width) + sign;
-    const std::int32_t spare = i & (kSpare - 1);
-    const std::int32_t in_range = magnitude == 0 ? kZeroSlots + spare : bin;
-    slots[static_cast<std::size_t>(i)] = finite ? in_range : kOtherSlots + spare;
+    const std::int32_t spare = (zero & kZeroSlots) + (~finite & kOtherSlots) + (i & (kSpare - 1));
+    const std::int32_t binned = finite & ~zero;
+    slots[static_cast<std::size_t>(i)] = (bin & binned) | (spare & ~binned);
   }
-  for (int i = 0; i < size; ++i) ++counts_[static_cast<std::size_t>(slots[static_cast<std::size_t>(i)])];
+  std::uint64_t* const counts = counts_.data();
+  for (int i = 0; i < size; ++i) ++counts[slots[static_cast<std::size_t>(i)]];
 }
 
 void Histogram::add(std::span<const float> values) {

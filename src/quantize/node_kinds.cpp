@@ -196,10 +196,6 @@ std::vector<std::size_t> data_inputs(const Graph& graph, const Node& node) {
   return result;
 }
 
-bool is_residual(const Node& node, std::size_t index) {
-  return index == 3 && (node.op == OpType::kConv || node.op == OpType::kLinear);
-}
-
 bool can_write_float(NodeKind kind, const Node& node) {
   if (kind == NodeKind::kAnchor) return true;
   return kind == NodeKind::kLight && node.op != OpType::kUnary && node.op != OpType::kConcat;

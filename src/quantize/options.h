@@ -39,8 +39,10 @@ struct PlanOptions {
   std::vector<std::string> keep_float;  ///< shorthand for kGlob overrides to float; applied before `overrides`
   bool symmetric_s8_only = false;       ///< no u8 anywhere (TensorRT's Q/DQ form forbids it)
   bool quantize_matmul = false;         ///< run MatMul between two activations in INT8 too
-  /// Let an INT8 Conv or Linear read a float residual that has no integer form otherwise, in place of quantizing it.
-  bool float_residuals = false;
+  /// Let an INT8 Conv or Linear that writes f32 read a float residual that has no integer form otherwise, in place of
+  /// quantizing it: the residual stream of a transformer then stays exact. One that writes integers always reads an
+  /// integer residual.
+  bool float_residuals = true;
 };
 
 /// True when `name` fits `pattern` (see PrecisionOverride::Match::kGlob).

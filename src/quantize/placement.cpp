@@ -118,11 +118,9 @@ std::string missing_range(const Graph& graph, const Ranges& ranges, ValueId valu
 }
 
 // Why an eligible node can't run in INT8; "" when it can.
-std::string obstacle(const Graph& graph, const Node& node, NodeKind kind, const Ranges* ranges,
-                     const PlanOptions& options) {
+std::string obstacle(const Graph& graph, const Node& node, NodeKind kind, const Ranges* ranges) {
   if (ranges != nullptr) {
     for (const std::size_t i : data_inputs(graph, node)) {
-      if (options.float_residuals && is_residual(node, i)) continue;
       if (range_of(graph, *ranges, node.inputs[i]) == nullptr) return missing_range(graph, *ranges, node.inputs[i]);
     }
     if (kind == NodeKind::kLight && !can_write_float(kind, node) &&
@@ -160,6 +158,13 @@ const Range* range_of(const Graph& graph, const Ranges& ranges, ValueId value) {
   }
 }
 
+bool may_stay_float(const Graph& graph, const Placement& placement, const PlanOptions& options, const Node& node,
+                    std::size_t index) {
+  const bool is_residual = index == 3 && (node.op == ir::OpType::kConv || node.op == ir::OpType::kLinear);
+  // The recursion follows a chain of residuals towards the outputs, so it ends.
+  return options.float_residuals && is_residual && !users_of(graph, placement, options, node.outputs[0]).int8;
+}
+
 Users users_of(const Graph& graph, const Placement& placement, const PlanOptions& options, ValueId value,
                NodeId except) {
   Users users;
@@ -173,7 +178,7 @@ Users users_of(const Graph& graph, const Placement& placement, const PlanOptions
     }
     const Node& node = graph.node(user);
     for (const std::size_t i : data_inputs(graph, node)) {
-      if (node.inputs[i] != value || (options.float_residuals && is_residual(node, i))) continue;
+      if (node.inputs[i] != value || may_stay_float(graph, placement, options, node, i)) continue;
       users.int8 = true;
       users.int8_anchor |= choice.kind == NodeKind::kAnchor;
     }
@@ -196,7 +201,7 @@ Placement place(const Graph& graph, const Ranges* ranges, const PlanOptions& opt
     }
     if (choice.kind == NodeKind::kFloatOnly) continue;
     choice.reason = overridden[static_cast<std::size_t>(id)];
-    if (choice.reason.empty()) choice.reason = obstacle(graph, node, choice.kind, ranges, options);
+    if (choice.reason.empty()) choice.reason = obstacle(graph, node, choice.kind, ranges);
     if (choice.reason.empty()) choice.precision = Precision::kInt8;
   }
   // Only demotions happen, so this ends. Backwards, since float spreads from the outputs and from float consumers.

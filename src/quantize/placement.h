@@ -37,8 +37,7 @@ using Placement = std::vector<NodeChoice>;
 /// Throws CalibrationError for an override that matches nothing.
 Placement place(const ir::Graph& graph, const Ranges* ranges, const PlanOptions& options);
 
-/// Who reads a value, and as what. A residual that may stay float (PlanOptions::float_residuals) takes whatever form
-/// exists and counts as neither.
+/// Who reads a value, and as what. A residual that may stay float takes whatever form exists and counts as neither.
 struct Users {
   bool int8 = false;         ///< a node reads it as integers
   bool int8_anchor = false;  ///< ... and that node is an anchor
@@ -57,8 +56,9 @@ std::vector<std::size_t> data_inputs(const ir::Graph& graph, const ir::Node& nod
 /// True for an INT8 node that can write f32 directly; others only write integers.
 bool can_write_float(NodeKind kind, const ir::Node& node);
 
-/// True when input `index` of `node` is the fused residual.
-bool is_residual(const ir::Node& node, std::size_t index);
+/// True when input `index` of `node` is a fused residual that may stay float (see PlanOptions::float_residuals).
+bool may_stay_float(const ir::Graph& graph, const Placement& placement, const PlanOptions& options,
+                    const ir::Node& node, std::size_t index);
 
 /// The range of `value`, or that of the data that movers made it from; nullptr when neither is known or it is dead.
 const Range* range_of(const ir::Graph& graph, const Ranges& ranges, ir::ValueId value);

@@ -60,10 +60,8 @@ class Rewriter {
     const Node& source = source_.node(id);
     for (const std::size_t i : data_inputs(source_, source)) {
       const ValueId value = source.inputs[i];
-      const bool may_stay_float = options_.float_residuals && is_residual(source, i);
-      if (may_stay_float && !native_[static_cast<std::size_t>(value)] && !forms_[static_cast<std::size_t>(value)]) {
-        continue;
-      }
+      const bool has_form = forms_[static_cast<std::size_t>(value)].has_value();
+      if (!has_form && may_stay_float(source_, placement_, options_, source, i)) continue;
       graph_.set_input(id, i, as_integers(value));
     }
     const NodeKind kind = placement_[static_cast<std::size_t>(id)].kind;

@@ -35,7 +35,7 @@ struct TableKey {
 struct CalibrationTable {
   TableKey key;
   std::int64_t images = 0;
-  double percentile = kDefaultPercentile;
+  double percentile = kDefaultPercentile;       ///< what the percentile thresholds were chosen with
   std::map<std::string, TensorRanges> tensors;  ///< by value name
 
   /// The range that `method` chose for each tensor.
