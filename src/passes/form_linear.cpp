@@ -53,30 +53,27 @@ bool form_linear(Graph& graph) {
   });
 }
 
-//   x (..., K) ── Reshape (M, K) ── Linear (M, O) ── Reshape (..., O) ── y          x ── Linear ── y
+//   x ── Reshape (.., K) ── Linear (.., O) ── Reshape (S.., O) ── y          x ── [Reshape (S.., K)] ── Linear ── y
 //
-// The first Reshape keeps the last axis and the second one restores the axes before it. The Linear has no other reader,
-// no fused residual, and the shapes before and after agree but for the last axis.
+// The second Reshape keeps the last axis, so it can go before the layer, where it merges with the first; it vanishes
+// when x has that shape. Then a bias or a shortcut after it meets the layer. The Linear has no other reader and no
+// fused residual.
 bool unwrap_linear(Graph& graph) {
   return for_each_node(graph, [](Graph& g, NodeId id) {
     if (g.node(id).op != OpType::kReshape) return false;
     const ValueId inner = g.node(id).inputs[0];
     const NodeId linear = match_op(g, inner, OpType::kLinear);
     if (linear == kNone || g.sole_consumer(inner) != id || g.node(linear).has_input(3)) return false;
-    const NodeId first = match_op(g, g.node(linear).inputs[0], OpType::kReshape);
+    const ValueId flat = g.node(linear).inputs[0];
+    const NodeId first = match_op(g, flat, OpType::kReshape);
     if (first == kNone) return false;
-    const ValueId x = g.node(first).inputs[0];
-    const ir::Shape& from = g.value(x).shape;
-    const ir::Shape& flat = g.value(g.node(linear).inputs[0]).shape;
     ir::Shape wanted = g.value(g.node(id).outputs[0]).shape;
-    if (from.rank() < 2 || from.rank() != wanted.rank()) return false;
-    if (from.dims().back() != flat.dims().back()) return false;
-    if (wanted.dims().back() != g.value(inner).shape.dims().back()) return false;
-    wanted.dims().back() = from.dims().back();
-    if (wanted != from) return false;
-    const ValueId reshaped = g.node(linear).inputs[0];
+    if (wanted.rank() < 2 || wanted.dims().back() != g.value(inner).shape.dims().back()) return false;
+    wanted.dims().back() = g.value(flat).shape.dims().back();
+    ValueId x = g.node(first).inputs[0];
+    if (g.value(x).shape != wanted) x = g.add(OpType::kReshape, g.node(first).name, {x}, ir::ShapeAttrs{wanted});
     g.set_input(linear, 0, x);
-    sweep(g, reshaped);
+    sweep(g, flat);
     take_over(g, linear, id);
     return true;
   });

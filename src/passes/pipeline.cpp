@@ -34,6 +34,7 @@ constexpr Pass kCanonical[] = {
     {"unwrap_linear", unwrap_linear},
     {"fold_batch_norm", fold_batch_norm},
     {"fuse_scale_and_bias", fuse_scale_and_bias},
+    {"split_packed_linear", split_packed_linear},
 };
 
 constexpr Pass kFusing[] = {

@@ -13,6 +13,7 @@ bool simplify_arithmetic(ir::Graph& graph);
 bool merge_clips(ir::Graph& graph);
 bool form_linear(ir::Graph& graph);
 bool unwrap_linear(ir::Graph& graph);
+bool split_packed_linear(ir::Graph& graph);
 bool form_gelu(ir::Graph& graph);
 bool form_swish(ir::Graph& graph);
 bool form_layer_norm(ir::Graph& graph);

@@ -164,7 +164,8 @@ bool merge_clip(Graph& graph, NodeId id) {
 //   x ^ 2, x ^ 0.5, x ^ -1                      x * x, Sqrt(x), Reciprocal(x)
 //   PRelu(x, c)                                 LeakyRelu(x, c)
 //
-// f32 only; c is a constant (one slope in PRelu). A quotient becomes a product only when every 1 / c is exact (powers of two).
+// f32 only; c is a constant (one slope in PRelu). A quotient becomes a product only when every 1 / c is exact (powers
+// of two).
 bool simplify_arithmetic(Graph& graph) { return for_each_node(graph, simplify); }
 
 //   max(x, c), min(x, c)                Clip(x, c, inf), Clip(x, -inf, c)

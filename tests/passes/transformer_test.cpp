@@ -1,4 +1,4 @@
-// form_layer_norm, form_attention, form_linear, unwrap_linear.
+// form_layer_norm, form_attention, form_linear, unwrap_linear, split_packed_linear.
 #include "pass_test.h"
 
 namespace xinfer::passes::testing {
@@ -267,11 +267,28 @@ TEST(UnwrapLinear, DropsReshapesThatOnlyMergeLeadingAxes) {
   EXPECT_EQ(expect_rewrites(g, unwrap_linear).node_count(), 1U);
 }
 
+TEST(UnwrapLinear, MovesAReshapeOfTheLeadingAxesBeforeTheLayer) {
+  Graph g;
+  const ValueId x = input(g, {Dim::n(), 5, 2, 2});
+  const ValueId y = linear(g, reshape(g, x, {Dim::n(5), 4}), 4, 6);
+  g.set_outputs({reshape(g, y, {Dim::n(), 5, 6})});
+  const Graph after = expect_rewrites(g, unwrap_linear);
+  EXPECT_EQ(after.node_count(), 2U);
+  EXPECT_EQ(after.node(after.value(after.outputs()[0]).producer).op, OpType::kLinear);
+}
+
 TEST(UnwrapLinear, FailsWhenTheLastAxisChanges) {
   Graph g;
   const ValueId x = input(g, {Dim::n(), 5, 4});
-  const ValueId y = linear(g, reshape(g, x, {Dim::n(10), 2}), 2, 4);
-  g.set_outputs({reshape(g, y, {Dim::n(), 10, 4})});
+  const ValueId y = linear(g, reshape(g, x, {Dim::n(5), 4}), 4, 6);
+  g.set_outputs({reshape(g, y, {Dim::n(), 10, 3})});
+  expect_unchanged(g, unwrap_linear);
+}
+
+TEST(UnwrapLinear, FailsWithoutAReshapeBeforeTheLayer) {
+  Graph g;
+  const ValueId y = linear(g, input(g, {Dim::n(5), 4}), 4, 6);
+  g.set_outputs({reshape(g, y, {Dim::n(), 5, 6})});
   expect_unchanged(g, unwrap_linear);
 }
 
@@ -281,6 +298,69 @@ TEST(UnwrapLinear, FailsWhenTheLayerIsReadTwice) {
   const ValueId y = linear(g, reshape(g, x, {Dim::n(5), 4}), 4, 6);
   g.set_outputs({reshape(g, y, {Dim::n(), 5, 6}), unary(g, UnaryKind::kRelu, y)});
   expect_unchanged(g, unwrap_linear);
+}
+
+// Linear (N, 5, 3 * 2 * 4) -> (3, N, 2, 5, 4)
+ValueId packed_heads(Graph& g, std::vector<std::int64_t> perm = {2, 0, 3, 1, 4}) {
+  const ValueId y = linear(g, input(g, {Dim::n(), 5, 4}), 4, 24);
+  return transpose(g, reshape(g, y, {Dim::n(), 5, 3, 2, 4}), std::move(perm));
+}
+ValueId part(Graph& g, ValueId packed, std::int64_t index) {
+  const ValueId i = g.add_constant("i", Tensor::from<std::int64_t>({}, {&index, 1}));
+  return g.add(OpType::kGather, "gather", {packed, i}, ir::AxisAttrs{0});
+}
+
+TEST(SplitPackedLinear, BehindGathersOfSingleParts) {
+  Graph g;
+  const ValueId packed = packed_heads(g);
+  g.set_outputs({part(g, packed, 0), part(g, packed, 1), part(g, packed, -1)});
+  const Graph after = expect_rewrites(g, split_packed_linear);
+  EXPECT_EQ(count(after, OpType::kLinear), 3U);
+  EXPECT_EQ(count(after, OpType::kGather), 0U);
+}
+
+TEST(SplitPackedLinear, BehindAReshapeAndASplit) {
+  Graph g;
+  const ValueId packed = reshape(g, packed_heads(g), {3, Dim::n(2), 5, 4});
+  const NodeId split = g.add_node(OpType::kSplit, "split", {packed}, ir::SplitAttrs{0, {1, 1, 1}}, 3);
+  g.set_outputs(g.node(split).outputs);
+  const Graph after = expect_rewrites(g, split_packed_linear);
+  EXPECT_EQ(count(after, OpType::kLinear), 3U);
+  EXPECT_EQ(count(after, OpType::kSplit), 0U);
+}
+
+TEST(SplitPackedLinear, AlongTheFeatures) {
+  Graph g;
+  const ValueId y = linear(g, input(g, {Dim::n(), 5, 4}), 4, 8);
+  const NodeId split = g.add_node(OpType::kSplit, "split", {y}, ir::SplitAttrs{2, {3, 5}}, 2);
+  g.set_outputs(g.node(split).outputs);
+  EXPECT_EQ(expect_rewrites(g, split_packed_linear).node_count(), 2U);
+}
+
+TEST(SplitPackedLinear, FailsToSplitAlongAnotherAxis) {
+  Graph g;
+  const ValueId y = linear(g, input(g, {Dim::n(), 5, 4}), 4, 8);
+  const NodeId split = g.add_node(OpType::kSplit, "split", {y}, ir::SplitAttrs{1, {2, 3}}, 2);
+  g.set_outputs(g.node(split).outputs);
+  expect_unchanged(g, split_packed_linear);
+  Graph heads_first;
+  const ValueId packed = packed_heads(heads_first, {3, 0, 2, 1, 4});
+  heads_first.set_outputs({part(heads_first, packed, 0), part(heads_first, packed, 1)});
+  expect_unchanged(heads_first, split_packed_linear);
+}
+
+TEST(SplitPackedLinear, FailsToSplitWhenThePackedValueIsReadWhole) {
+  Graph g;
+  const ValueId packed = packed_heads(g);
+  g.set_outputs({part(g, packed, 0), unary(g, UnaryKind::kExp, packed)});
+  expect_unchanged(g, split_packed_linear);
+}
+
+TEST(SplitPackedLinear, FailsToSplitWhenThePackedValueIsAnOutput) {
+  Graph g;
+  const ValueId packed = packed_heads(g);
+  g.set_outputs({part(g, packed, 0), packed});
+  expect_unchanged(g, split_packed_linear);
 }
 
 }  // namespace
