@@ -174,6 +174,11 @@ TEST(InferPool, MaxPoolHandsTheScaleOnAndAveragePoolDoesNot) {
 TEST(InferPool, Refusals) {
   Sketch s;
   const ValueId x = s.in({N, 2, 4});
+  PoolAttrs lopsided = pool(2, 1, 0, false);
+  lopsided.pads = {2, 0};
+  expect_throw<ModelError>([&] { s.graph.add(OpType::kMaxPool, "p", {x}, lopsided); }, {"pads 2 and 0"});
+  lopsided.pads = {0, 2};
+  expect_throw<ModelError>([&] { s.graph.add(OpType::kMaxPool, "p", {x}, lopsided); }, {"pads 0 and 2"});
   expect_throw<ModelError>([&] { s.graph.add(OpType::kMaxPool, "p", {x}, pool(2, 1, 2, false)); },
                            {"node 'p' (MaxPool)", "pads 2 and 2", "extent 2"});
   expect_throw<ModelError>([&] { s.graph.add(OpType::kMaxPool, "p", {x}, pool(5, 1, 0, false)); },

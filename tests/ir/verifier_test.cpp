@@ -79,6 +79,7 @@ TEST(Verifier, Producers) {
 TEST(Verifier, Uses) {
   expect_broken([](Sound& s) { s.graph.value(s.y).consumers.clear(); }, {"use list of 'y'"});
   expect_broken([](Sound& s) { s.graph.value(s.y).consumers.push_back(0); }, {"use list of 'y'"});
+  expect_broken([](Sound& s) { s.graph.value(s.y).consumers = {0}; }, {"use list of 'y'"});
   expect_broken([](Sound& s) { s.node(s.p).inputs[0] = s.q; }, {"use list"});
   expect_broken([](Sound& s) { s.graph.value(s.w).constant.reset(); }, {"'w' is used, but it is no input"});
   expect_broken(
