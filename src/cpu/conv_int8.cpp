@@ -96,8 +96,8 @@ Creation create_dnnl(const Request& request) {
   attributes.set_multipliers(layer.folded.multiplier, layer.folded.bias, conv.grouped);
   if (layer.residual_type) attributes.append_sum(layer.folded.residual_scale, *layer.residual_type);
   const ir::Epilogue& activation = layer.folded.activation;
-  attributes.append_activation(activation.activation, activation.alpha, activation.beta);
-  if (layer.folded.output_scale != 1.0F) attributes.append_linear(1.0F / layer.folded.output_scale);
+  attributes.append_activation(activation.activation, activation.alpha, activation.beta,
+                               1.0F / layer.folded.output_scale);
 
   const MemoryDesc src = dnnl_api::describe(request.input_type(0), conv.x, nhwc);
   const MemoryDesc dst = dnnl_api::describe(layer.output_type, conv.y, nhwc);

@@ -51,6 +51,8 @@ dnnl::algorithm eltwise_of(ir::UnaryKind kind) {
       return A::eltwise_gelu_erf;
     case K::kGeluTanh:
       return A::eltwise_gelu_tanh;
+    case K::kMish:
+      return A::eltwise_mish;
     case K::kTanh:
       return A::eltwise_tanh;
     case K::kAbs:
@@ -141,12 +143,12 @@ Attributes::Attributes() { attr_.set_scratchpad_mode(dnnl::scratchpad_mode::user
 
 void Attributes::append_sum(float scale, DataType type) { post_ops_.append_sum(scale, 0, type_of(type)); }
 
-void Attributes::append_activation(ir::UnaryKind kind, float alpha, float beta) {
+void Attributes::append_activation(ir::UnaryKind kind, float alpha, float beta, float scale) {
   using K = ir::UnaryKind;
-  if (kind == K::kIdentity) return;
   if (kind == K::kHardSigmoid) {
-    append_eltwise(post_ops_, dnnl::algorithm::eltwise_linear, alpha, beta);
-    append_eltwise(post_ops_, dnnl::algorithm::eltwise_clip, 0.0F, 1.0F);
+    // The scale goes inside: 2.6 gets chains of three functions wrong.
+    append_eltwise(post_ops_, dnnl::algorithm::eltwise_linear, alpha * scale, beta * scale);
+    append_eltwise(post_ops_, dnnl::algorithm::eltwise_clip, 0.0F, scale);
     return;
   }
   if (kind == K::kRelu) alpha = 0.0F;
@@ -154,7 +156,8 @@ void Attributes::append_activation(ir::UnaryKind kind, float alpha, float beta) 
 #if DNNL_VERSION_MAJOR >= 3
   if (kind == K::kHardSwish) alpha = 1.0F / 6.0F, beta = 0.5F;
 #endif
-  append_eltwise(post_ops_, eltwise_of(kind), alpha, beta);
+  if (kind != K::kIdentity) append_eltwise(post_ops_, eltwise_of(kind), alpha, beta);
+  if (scale != 1.0F) append_linear(scale);
 }
 
 void Attributes::append_linear(float scale) { append_eltwise(post_ops_, dnnl::algorithm::eltwise_linear, scale, 0.0F); }

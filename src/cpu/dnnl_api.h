@@ -47,8 +47,8 @@ class Attributes {
   Attributes();
   /// dst = scale * old dst (read as `type`) + result.
   void append_sum(float scale, DataType type);
-  /// Activation; kIdentity adds nothing.
-  void append_activation(ir::UnaryKind kind, float alpha, float beta);
+  /// Activation, then times `scale`; kIdentity with scale 1 adds nothing.
+  void append_activation(ir::UnaryKind kind, float alpha, float beta, float scale = 1.0F);
   void append_linear(float scale);
   /// Multiplies the integer accumulators (and `bias`, which it changes to what the primitive must be given) by one
   /// factor each output channel. `channel_axis` is the weights' mask: 1 for grouped convolutions.

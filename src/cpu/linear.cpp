@@ -133,8 +133,8 @@ Creation create_linear_int8_dnnl(const Request& request) {
   dnnl_api::Attributes attributes;
   attributes.set_multipliers(layer.folded.multiplier, layer.folded.bias, false);
   if (layer.residual_type) attributes.append_sum(layer.folded.residual_scale, *layer.residual_type);
-  attributes.append_activation(activation.activation, activation.alpha, activation.beta);
-  if (layer.folded.output_scale != 1.0F) attributes.append_linear(1.0F / layer.folded.output_scale);
+  attributes.append_activation(activation.activation, activation.alpha, activation.beta,
+                               1.0F / layer.folded.output_scale);
   std::optional<dnnl_api::Memory> bias;
   if (request.has(2)) bias = vector_memory(layer.folded.bias, request.input_dims(2));
   Creation creation = create_inner_product(request, attributes, DataType::kInt8, bias);

@@ -213,7 +213,7 @@ TEST(Int8Linear, IsExactWithPowersOfTwo) {
       const auto b = g.add_constant("b", bias_of(random, 17, true));
       const auto r = quantized_input(g, "r", kS8, {ir::Dim::n(), 5, 17}, 0.5F);
       const auto f = g.add_input("f", kF32, {ir::Dim::n(), 5, 17});
-      const auto plain = g.add(OpType::kLinear, "plain", {x, w, b});
+      const auto plain = g.add(OpType::kLinear, "plain", {x, w, b}, ir::LinearAttrs{});
       const auto relu = g.add(OpType::kLinear, "relu", {x, w, b}, ir::LinearAttrs{{kRelu}});
       make_quantized(g, relu, kU8, 0.25F);
       const auto sum = g.add(OpType::kLinear, "sum", {x, w, b, r}, ir::LinearAttrs{});
