@@ -75,15 +75,20 @@ XINFER_INLINE typename S::F gelu(typename S::F x) {
   return S::mul(x, S::select(S::less(x, S::set(0.0F)), e, S::sub(S::set(1.0F), e)));
 }
 
+/// 1 + exp(-x). Beyond 87 the exponential no longer matters, and slow subnormal floats are avoided.
+template <class S>
+XINFER_INLINE typename S::F one_plus_exp_of_minus(typename S::F x) {
+  return S::add(S::set(1.0F), exp<S>(S::max(S::set(-87.0F), S::sub(S::set(0.0F), x))));
+}
+
 template <class S>
 XINFER_INLINE typename S::F sigmoid(typename S::F x) {
-  const typename S::F one = S::set(1.0F);
-  return S::div(one, S::add(one, exp<S>(S::sub(S::set(0.0F), x))));
+  return S::div(S::set(1.0F), one_plus_exp_of_minus<S>(x));
 }
 
 template <class S>
 XINFER_INLINE typename S::F silu(typename S::F x) {
-  return S::div(x, S::add(S::set(1.0F), exp<S>(S::sub(S::set(0.0F), x))));
+  return S::div(x, one_plus_exp_of_minus<S>(x));
 }
 
 template <class S>

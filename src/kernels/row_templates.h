@@ -56,12 +56,43 @@ struct Rows {
     }
   }
 
+  /// The end of a kernel whose activation is a clamp: no branch on its kind within the loop.
+  struct ClampEnd {
+    float low = -__builtin_inff();
+    float high = __builtin_inff();
+    XINFER_INLINE F operator()(F y) const { return S::min(S::max(y, S::set(low)), S::set(high)); }
+  };
+  /// Any activation, and a division by the output's scale.
+  struct AnyEnd {
+    const ActivationParams& params;
+    float out_scale;
+    XINFER_INLINE F operator()(F y) const {
+      y = activation<S>(y, params);
+      return out_scale != 1.0F ? S::div(y, S::set(out_scale)) : y;
+    }
+  };
+  /// Calls body with the cheapest end that does what `params` and `out_scale` ask.
+  template <class Body>
+  static XINFER_INLINE void with_end(const ActivationParams& params, float out_scale, const Body& body) {
+    if (out_scale == 1.0F && params.kind == Activation::kIdentity) {
+      body(ClampEnd{});
+    } else if (out_scale == 1.0F && params.kind == Activation::kRelu) {
+      body(ClampEnd{.low = 0.0F});
+    } else if (out_scale == 1.0F && params.kind == Activation::kClip) {
+      body(ClampEnd{.low = params.clip_lo, .high = params.clip_hi});
+    } else {
+      body(AnyEnd{params, out_scale});
+    }
+  }
+
+  template <class End>
   struct Requantize {
     const std::int32_t* acc;
     const RequantParams& params;
     std::int64_t channel;
     const void* residual;
     void* output;
+    End end;
     template <typename W>
     XINFER_INLINE void operator()(std::int64_t i, W w) const {
       const F m = S::load(params.multiplier + channel + i, w);
@@ -70,16 +101,24 @@ struct Rows {
       if (residual != nullptr) {
         y = S::fma(load_any(residual, params.residual_type, i, w), S::set(params.residual_scale), y);
       }
-      y = activation<S>(y, params.activation);
-      if (params.out_scale != 1.0F) {
-        y = S::div(y, S::set(params.out_scale));
-      }
-      store_any(y, params.output_type, output, i, w);
+      store_any(end(y), params.output_type, output, i, w);
+    }
+  };
+  struct RequantizeRow {
+    const std::int32_t* acc;
+    std::int64_t n;
+    const RequantParams& params;
+    std::int64_t channel;
+    const void* residual;
+    void* output;
+    template <class End>
+    XINFER_INLINE void operator()(const End& end) const {
+      for_lanes(n, Requantize<End>{acc, params, channel, residual, output, end});
     }
   };
   static void requantize(const std::int32_t* acc, std::int64_t n, const RequantParams& params, std::int64_t channel,
                          const void* residual, void* output) {
-    for_lanes(n, Requantize{acc, params, channel, residual, output});
+    with_end(params.activation, params.out_scale, RequantizeRow{acc, n, params, channel, residual, output});
   }
 
   struct Quantize {
@@ -113,12 +152,13 @@ struct Rows {
     for_lanes(n, Rescale{q, type, ratio, output_type, output});
   }
 
-  template <bool kAdd>
+  template <bool kAdd, class End>
   struct Binary {
     const void* a;
     const void* b;
     const BinaryParams& params;
     void* output;
+    End end;
     template <typename W>
     XINFER_INLINE void operator()(std::int64_t i, W w) const {
       const I ia = load_int(a, params.a_type, i, w);
@@ -130,18 +170,26 @@ struct Rows {
       } else {
         y = S::mul(S::to_float(S::mul_int(ia, ib)), scale);
       }
-      y = activation<S>(y, params.activation);
-      if (params.out_scale != 1.0F) {
-        y = S::div(y, S::set(params.out_scale));
-      }
-      store_any(y, params.output_type, output, i, w);
+      store_any(end(y), params.output_type, output, i, w);
+    }
+  };
+  template <bool kAdd>
+  struct BinaryRow {
+    const void* a;
+    const void* b;
+    std::int64_t n;
+    const BinaryParams& params;
+    void* output;
+    template <class End>
+    XINFER_INLINE void operator()(const End& end) const {
+      for_lanes(n, Binary<kAdd, End>{a, b, params, output, end});
     }
   };
   static void add(const void* a, const void* b, std::int64_t n, const BinaryParams& params, void* output) {
-    for_lanes(n, Binary<true>{a, b, params, output});
+    with_end(params.activation, params.out_scale, BinaryRow<true>{a, b, n, params, output});
   }
   static void multiply(const void* a, const void* b, std::int64_t n, const BinaryParams& params, void* output) {
-    for_lanes(n, Binary<false>{a, b, params, output});
+    with_end(params.activation, params.out_scale, BinaryRow<false>{a, b, n, params, output});
   }
 
   struct ScaleSums {
