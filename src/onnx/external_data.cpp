@@ -68,7 +68,7 @@ std::span<const std::byte> ExternalData::bytes(const TensorProto& tensor, std::s
   const auto all = open(name, location).bytes();
   const std::size_t available = offset <= all.size() ? all.size() - offset : 0;
   const std::size_t size = length.value_or(available);
-  if (size > available) {
+  if (size > available || offset > all.size()) {
     throw ModelError(
         fmt::format("tensor '{}': external data file '{}' has {} bytes, too few for offset {} and length {}", name,
                     location, all.size(), offset, size),

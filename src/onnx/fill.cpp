@@ -62,6 +62,11 @@ std::int64_t checked_count(double count) {
 
 void range(NodeContext& c) {
   c.expect_inputs(3, 3);
+  for (std::size_t i = 0; i < 3; ++i) {
+    if (!c.is_constant(c.input(i))) {
+      throw UnsupportedError("its length depends on the batch or the data; export the model with a fixed batch of 1");
+    }
+  }
   if (c.constant(0, "start").dtype() == DataType::kFloat32) {
     const double start = c.real(0, "start");
     const double step = c.real(2, "step");

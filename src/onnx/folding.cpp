@@ -41,15 +41,34 @@ bool known(const ir::Value& value) {
          std::all_of(value.symbolic.begin(), value.symbolic.end(), [](const ir::Dim& d) { return d.is_constant(); });
 }
 
+/// A slice of a shape may be empty; then it is known whatever it was cut from.
+bool is_empty(const ir::Value& value) {
+  return !value.quantization && value.shape.is_static() && value.shape.element_count() == ir::Dim(0);
+}
+
+Tensor tensor_of(const ir::Value& value) {
+  Tensor tensor(value.dtype, value.shape.at(1));
+  for (std::size_t i = 0; i < value.symbolic.size(); ++i) {
+    const std::int64_t element = value.symbolic[i].value;
+    if (value.dtype == DataType::kBool) tensor.data<bool>()[i] = element != 0;
+    if (value.dtype == DataType::kInt32) tensor.data<std::int32_t>()[i] = static_cast<std::int32_t>(element);
+    if (value.dtype == DataType::kInt64) tensor.data<std::int64_t>()[i] = element;
+  }
+  return tensor;
+}
+
 }  // namespace
 
 bool Folder::fold(ir::Graph& graph, ir::NodeId id) {
   if (graph.node(id).outputs.size() == 1 && known(graph.value(graph.node(id).outputs[0]))) {
     const ir::ValueId out = graph.node(id).outputs[0];
-    const ir::Value& value = graph.value(out);
-    std::vector<std::int64_t> contents;
-    for (const ir::Dim& d : value.symbolic) contents.push_back(d.value);
-    graph.make_constant(out, Tensor::from<std::int64_t>(value.shape.at(1), contents));
+    graph.make_constant(out, tensor_of(graph.value(out)));
+    graph.remove_node(id);
+    return true;
+  }
+  if (graph.node(id).outputs.size() == 1 && is_empty(graph.value(graph.node(id).outputs[0]))) {
+    const ir::ValueId out = graph.node(id).outputs[0];
+    graph.make_constant(out, Tensor(graph.value(out).dtype, graph.value(out).shape.at(1)));
     graph.remove_node(id);
     return true;
   }

@@ -169,7 +169,11 @@ void Importer::set_outputs() {
     // An output needs a node of its own.
     const bool shared = std::find(outputs.begin(), outputs.end(), value) != outputs.end();
     if (v.producer == ir::kNone || shared) {
-      value = state_.graph.add(ir::OpType::kUnary, output.name() + "/Identity", {value}, ir::UnaryAttrs{});
+      // Reshape hands integers and their scale on; Identity would make them reals.
+      const std::string name = output.name() + "/Identity";
+      const ir::Shape shape = v.shape;
+      value = v.quantization ? state_.graph.add(ir::OpType::kReshape, name, {value}, ir::ShapeAttrs{shape})
+                             : state_.graph.add(ir::OpType::kUnary, name, {value}, ir::UnaryAttrs{});
     }
     outputs.push_back(value);
     names.push_back(output.name());
