@@ -24,8 +24,11 @@ double source_position(ir::CoordinateMode mode, std::int64_t x, std::int64_t in,
       return out > 1 ? (at + 0.5) / scale - 0.5 : 0.0;
     case ir::CoordinateMode::kAsymmetric:
       return at / scale;
-    case ir::CoordinateMode::kAlignCorners:
-      return out > 1 ? at * (size - 1) / static_cast<double>(out - 1) : 0.0;
+    case ir::CoordinateMode::kAlignCorners: {
+      // By the standard the output's length is in * scale, before it is cut to an integer.
+      const double length = scale * size;
+      return length == 1 ? 0.0 : at * (size - 1) / (length - 1);
+    }
     case ir::CoordinateMode::kHalfPixelSymmetric: {
       const double adjustment = static_cast<double>(out) / (scale * size);
       return size / 2 * (1 - adjustment) + (at + 0.5) / scale - 0.5;
