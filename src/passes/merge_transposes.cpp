@@ -107,6 +107,12 @@ bool sink(Graph& graph, NodeId id) {
   return sink_pair(graph, id) || sink_one(graph, id, 0) || sink_one(graph, id, 1);
 }
 
+bool is_movement(const Graph& graph, ValueId value) {
+  return match_op(graph, value, OpType::kTranspose) != kNone || match_op(graph, value, OpType::kReshape) != kNone;
+}
+
+bool keeps_last_axis(const Permutation& perm) { return perm.back() + 1 == static_cast<std::int64_t>(perm.size()); }
+
 // The operand's Transpose when it swaps the last two axes only.
 NodeId swaps_last_axes(const Graph& graph, ValueId value) {
   const NodeId id = match_op(graph, value, OpType::kTranspose);
@@ -143,6 +149,31 @@ bool merge_transposes(Graph& graph) {
 // ones after and cancel. c is a constant that does not broadcast x; below a Reshape it has one element. Of two
 // operands both are transposed alike.
 bool sink_transposes(Graph& graph) { return for_each_node(graph, sink); }
+
+//   x ── Transpose p ── Linear ── y                          x ── Linear ── Transpose p ── y
+//   x ── Transpose | Reshape ── Linear ── Transpose p ── y   x ── Transpose | Reshape ── Transpose p ── Linear ── y
+//
+// p keeps the last axis, of which alone a Linear takes notice; the value between has no other reader, the Linear no
+// residual. Down, away from a computed x, the Transpose meets the head split; up, toward another movement, it merges
+// with that, and the layer meets the shortcut. (Attention written for (sequence, batch, features) needs both.)
+bool move_past_linear(Graph& graph) {
+  return for_each_node(graph, [](Graph& g, NodeId id) {
+    const Node& node = g.node(id);
+    if (node.op != OpType::kLinear || node.has_input(3)) return false;
+    const ValueId x = node.inputs[0];
+    const NodeId next = g.sole_consumer(node.outputs[0]);
+    if (is_movement(g, x) && next != kNone && g.node(next).op == OpType::kTranspose &&
+        keeps_last_axis(perm_of(g, next))) {
+      swap_order(g, id, next, 0);
+      return true;
+    }
+    const NodeId before = match_op(g, x, OpType::kTranspose);
+    if (before == kNone || g.sole_consumer(x) != id || !keeps_last_axis(perm_of(g, before))) return false;
+    if (is_movement(g, g.node(before).inputs[0])) return false;
+    swap_order(g, before, id, 0);
+    return true;
+  });
+}
 
 //   a, b ── Transpose of the last two axes ── MatMul ── y          a, b ── MatMul with transpose_b ── y
 //

@@ -32,6 +32,8 @@ constexpr Pass kCanonical[] = {
     {"sink_transposes", sink_transposes},
     {"absorb_transposes", absorb_transposes},
     {"unwrap_linear", unwrap_linear},
+    {"move_past_linear", move_past_linear},
+    {"merge_movements", merge_movements},
     {"fold_batch_norm", fold_batch_norm},
     {"fuse_scale_and_bias", fuse_scale_and_bias},
     {"split_packed_linear", split_packed_linear},

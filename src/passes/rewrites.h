@@ -22,6 +22,8 @@ bool form_global_pool(ir::Graph& graph);
 bool merge_reshapes(ir::Graph& graph);
 bool merge_transposes(ir::Graph& graph);
 bool sink_transposes(ir::Graph& graph);
+bool move_past_linear(ir::Graph& graph);
+bool merge_movements(ir::Graph& graph);
 bool absorb_transposes(ir::Graph& graph);
 bool fold_batch_norm(ir::Graph& graph);
 bool lower_batch_norm(ir::Graph& graph);

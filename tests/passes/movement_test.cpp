@@ -1,4 +1,4 @@
-// merge_reshapes, merge_transposes, sink_transposes, absorb_transposes.
+// merge_reshapes, merge_transposes, sink_transposes, absorb_transposes, move_past_linear, merge_movements.
 #include "pass_test.h"
 
 namespace xinfer::passes::testing {
@@ -133,6 +133,89 @@ TEST(AbsorbTransposes, FailsToAbsorbWhatMovesOtherAxes) {
   const ValueId b = transpose(g, input(g, {Dim::n(), 2, 6, 4}, "b"), {0, 3, 1, 2});
   g.set_outputs({matmul(g, input(g, {Dim::n(), 4, 5, 2}, "a"), b)});
   expect_unchanged(g, absorb_transposes);
+}
+
+TEST(MovePastLinear, DownFromAComputedValue) {
+  Graph g;
+  const ValueId x = unary(g, UnaryKind::kTanh, input(g, {Dim::n(), 5, 4}));
+  g.set_outputs({reshape(g, linear(g, transpose(g, x, {1, 0, 2}), 4, 6), {5, Dim::n(), 2, 3})});
+  const Graph after = expect_rewrites(g, move_past_linear);
+  EXPECT_EQ(after.node(after.value(only(after, OpType::kTranspose).inputs[0]).producer).op, OpType::kLinear);
+}
+
+TEST(MovePastLinear, UpTowardAnotherMovement) {
+  Graph g;
+  const ValueId x = reshape(g, input(g, {5, Dim::n(), 2, 2}), {5, Dim::n(), 4});
+  g.set_outputs({transpose(g, linear(g, x, 4, 6), {1, 0, 2})});
+  const Graph after = expect_rewrites(g, move_past_linear);
+  EXPECT_EQ(after.node(after.value(after.outputs()[0]).producer).op, OpType::kLinear);
+}
+
+TEST(MovePastLinear, FailsToMoveTheLastAxis) {
+  Graph g;
+  const ValueId x = unary(g, UnaryKind::kTanh, input(g, {Dim::n(), 5, 4}));
+  g.set_outputs({linear(g, transpose(g, x, {0, 2, 1}), 5, 6)});
+  expect_unchanged(g, move_past_linear);
+}
+
+TEST(MovePastLinear, FailsToMoveWhatIsReadTwice) {
+  Graph g;
+  const ValueId t = transpose(g, unary(g, UnaryKind::kTanh, input(g, {Dim::n(), 5, 4})), {1, 0, 2});
+  g.set_outputs({linear(g, t, 4, 6), unary(g, UnaryKind::kExp, t)});
+  expect_unchanged(g, move_past_linear);
+}
+
+TEST(MergeMovements, HeadSplitOfSequenceFirstAttention) {
+  Graph g;
+  ValueId x = transpose(g, input(g, {Dim::n(), 5, 12}), {1, 0, 2});
+  x = reshape(g, x, {5, Dim::n(3), 4});
+  x = transpose(g, x, {1, 0, 2});
+  g.set_outputs({reshape(g, x, {Dim::n(), 3, 5, 4})});
+  const Graph after = expect_rewrites(g, merge_movements);
+  EXPECT_EQ(after.node_count(), 2U) << to_text(after);
+  EXPECT_EQ(only(after, OpType::kTranspose).as<ir::TransposeAttrs>().perm, (std::vector<std::int64_t>{0, 2, 1, 3}));
+}
+
+TEST(MergeMovements, HeadMerge) {
+  Graph g;
+  ValueId x = transpose(g, input(g, {Dim::n(), 3, 5, 4}), {2, 0, 1, 3});
+  x = reshape(g, x, {5, Dim::n(), 12});
+  g.set_outputs({transpose(g, x, {1, 0, 2})});
+  EXPECT_EQ(expect_rewrites(g, merge_movements).node_count(), 2U);
+}
+
+TEST(MergeMovements, AChainThatMovesNothingAndAxesOfOne) {
+  Graph g;
+  ValueId x = transpose(g, input(g, {Dim::n(), 6, 1, 4}), {2, 3, 0, 1});
+  x = reshape(g, x, {4, Dim::n(2), 3, 1});
+  x = transpose(g, x, {3, 1, 2, 0});
+  g.set_outputs({reshape(g, x, {Dim::n(), 6, 4})});
+  const Graph after = expect_rewrites(g, merge_movements);
+  EXPECT_EQ(after.node_count(), 1U) << to_text(after);
+}
+
+TEST(MergeMovements, KeepsThreeStepsWhereBothEndsAreGrouped) {
+  Graph g;  // space to depth and a flattening
+  ValueId x = reshape(g, input(g, {Dim::n(), 3, 4, 6}), {Dim::n(), 3, 2, 2, 3, 2});
+  x = transpose(g, x, {0, 3, 5, 1, 2, 4});
+  x = reshape(g, x, {Dim::n(), 12, 2, 3});
+  g.set_outputs({reshape(g, x, {Dim::n(), 12, 6})});
+  EXPECT_EQ(expect_rewrites(g, merge_movements).node_count(), 3U);
+}
+
+TEST(MergeMovements, FailsWithoutACommonRefinement) {
+  Graph g;
+  ValueId x = reshape(g, input(g, {Dim::n(), 6}), {Dim::n(), 2, 3});
+  x = reshape(g, transpose(g, x, {0, 2, 1}), {Dim::n(), 2, 3});
+  g.set_outputs({transpose(g, x, {0, 2, 1})});
+  expect_unchanged(g, merge_movements);
+}
+
+TEST(MergeMovements, FailsAcrossAValueThatIsReadTwice) {
+  Graph g;
+  const ValueId t = transpose(g, input(g, {Dim::n(), 3, 4}), {0, 2, 1});
+  g.set_outputs({transpose(g, t, {0, 2, 1}), unary(g, UnaryKind::kExp, t)});
+  expect_unchanged(g, merge_movements);
 }
 
 }  // namespace
