@@ -60,8 +60,9 @@ ir::Shape decode_shape(const flatbuffers::Vector<const fb::Dim*>* dims) {
   if (dims == nullptr) return shape;
   if (dims->size() > kMaxRank) damaged("a tensor has rank {}", dims->size());
   for (const fb::Dim* dim : *dims) {
-    if (dim->value() < 0) damaged("a tensor has the dimension {}", dim->value());
-    shape.dims().emplace_back(dim->value(), dim->batch());
+    const ir::Dim read(dim->value(), dim->batch());
+    if (read.value < 0 || (read.batch && read.value == 0)) damaged("a tensor has the dimension {}", to_string(read));
+    shape.dims().push_back(read);
   }
   return shape;
 }
@@ -155,8 +156,13 @@ class GraphDecoder {
     if (v.offset() % kAlignment != 0 || v.offset() > weights_.size() || bytes > weights_.size() - v.offset()) {
       damaged("constant '{}' lies outside the weights", v.name()->str());
     }
+    const auto stored = weights_.subspan(v.offset(), bytes);
+    const auto is_bool = [](std::byte byte) { return byte == std::byte{0} || byte == std::byte{1}; };
+    if (dtype == DataType::kBool && !std::all_of(stored.begin(), stored.end(), is_bool)) {
+      damaged("constant '{}' holds bytes that are no bool", v.name()->str());
+    }
     // The mapping is read-only and nothing writes to a constant; Tensor has no const form.
-    auto* data = const_cast<std::byte*>(weights_.data() + v.offset());
+    auto* data = const_cast<std::byte*>(stored.data());
     std::optional<ir::Quantization> quantization;
     if (v.quantization() != nullptr) quantization = decode_quantization(*v.quantization());
     define(stored_id,
