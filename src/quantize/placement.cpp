@@ -117,30 +117,44 @@ std::string missing_range(const Graph& graph, const Ranges& ranges, ValueId valu
   return fmt::format("no range is known for '{}'", name);
 }
 
-// Why an eligible node can't run in INT8; "" when it can.
-std::string obstacle(const Graph& graph, const Node& node, NodeKind kind, const Ranges* ranges) {
-  if (ranges != nullptr) {
-    for (const std::size_t i : data_inputs(graph, node)) {
-      if (range_of(graph, *ranges, node.inputs[i]) == nullptr) return missing_range(graph, *ranges, node.inputs[i]);
-    }
-    if (kind == NodeKind::kLight && !can_write_float(kind, node) &&
-        range_of(graph, *ranges, node.outputs[0]) == nullptr) {
-      return missing_range(graph, *ranges, node.outputs[0]);
-    }
+// Why a node can't run in INT8 for lack of a range; "" when it can.
+std::string range_obstacle(const Graph& graph, const Node& node, NodeKind kind, const Ranges& ranges) {
+  for (const std::size_t i : data_inputs(graph, node)) {
+    if (range_of(graph, ranges, node.inputs[i]) == nullptr) return missing_range(graph, ranges, node.inputs[i]);
   }
-  if (kind == NodeKind::kAnchor) {
-    constexpr std::int64_t kLargestProduct = 127 * 255;
-    const std::int64_t length = sum_length(graph, node);
-    if (length > std::int64_t{0x7fffffff} / kLargestProduct) {
-      return fmt::format("its sums of {} products could overflow int32", length);
-    }
+  const bool needs_output = kind == NodeKind::kLight && !can_write_float(kind, node);
+  if (needs_output && range_of(graph, ranges, node.outputs[0]) == nullptr) {
+    return missing_range(graph, ranges, node.outputs[0]);
   }
   return "";
 }
 
+// Why the sums of an anchor can't be exact in int32; "" when they can.
+std::string overflow_obstacle(const Graph& graph, const Node& node) {
+  constexpr std::int64_t kLargestProduct = 127 * 255;
+  const std::int64_t length = sum_length(graph, node);
+  if (length <= std::int64_t{0x7fffffff} / kLargestProduct) return "";
+  return fmt::format("its sums of {} products could overflow int32", length);
+}
+
 std::string float_reason(NodeKind kind) {
-  return kind == NodeKind::kMover ? "it moves data between nodes that run in float"
-                                  : "integers would cost more conversions than they save here";
+  return kind == NodeKind::kMover ? "moving floats saves conversions here" : "integers would save no conversions here";
+}
+
+// Only demotions happen, so this ends. Backwards, since float spreads from the outputs and from float consumers.
+void give_up_what_does_not_pay(const Graph& graph, const std::vector<NodeId>& order, const PlanOptions& options,
+                               Placement& placement) {
+  const Borders borders(graph, placement, options);
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (auto id = order.rbegin(); id != order.rend(); ++id) {
+      NodeChoice& choice = placement[static_cast<std::size_t>(*id)];
+      if (choice.precision != Precision::kInt8 || choice.kind == NodeKind::kAnchor || borders.pays(*id)) continue;
+      choice.precision = Precision::kFloat;
+      choice.reason = float_reason(choice.kind);
+      changed = true;
+    }
+  }
 }
 
 }  // namespace
@@ -201,21 +215,19 @@ Placement place(const Graph& graph, const Ranges* ranges, const PlanOptions& opt
     }
     if (choice.kind == NodeKind::kFloatOnly) continue;
     choice.reason = overridden[static_cast<std::size_t>(id)];
-    if (choice.reason.empty()) choice.reason = obstacle(graph, node, choice.kind, ranges);
+    if (choice.reason.empty() && choice.kind == NodeKind::kAnchor) choice.reason = overflow_obstacle(graph, node);
     if (choice.reason.empty()) choice.precision = Precision::kInt8;
   }
-  // Only demotions happen, so this ends. Backwards, since float spreads from the outputs and from float consumers.
-  const Borders borders(graph, placement, options);
-  for (bool changed = true; changed;) {
-    changed = false;
-    for (auto id = order.rbegin(); id != order.rend(); ++id) {
-      NodeChoice& choice = placement[static_cast<std::size_t>(*id)];
-      if (choice.precision != Precision::kInt8 || choice.kind == NodeKind::kAnchor || borders.pays(*id)) continue;
-      choice.precision = Precision::kFloat;
-      choice.reason = float_reason(choice.kind);
-      changed = true;
-    }
+  give_up_what_does_not_pay(graph, order, options, placement);
+  if (ranges == nullptr) return placement;
+  // Ranges come second: calibration doesn't observe what would run in float anyway, and that is then the reason.
+  for (const NodeId id : order) {
+    NodeChoice& choice = placement[static_cast<std::size_t>(id)];
+    if (choice.precision != Precision::kInt8) continue;
+    choice.reason = range_obstacle(graph, graph.node(id), choice.kind, *ranges);
+    if (!choice.reason.empty()) choice.precision = Precision::kFloat;
   }
+  give_up_what_does_not_pay(graph, order, options, placement);
   return placement;
 }
 

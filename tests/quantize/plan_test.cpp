@@ -229,6 +229,19 @@ TEST(Plan, ANodeThatWritesIntegersReadsAnIntegerResidual) {
   EXPECT_GT(worst_sqnr(net.graph, model), 30.0);
 }
 
+TEST(Plan, DropsDataBeforeConvertingTheRest) {
+  Net net;
+  const auto x = net.input("x", {kN, 6, 16});
+  const auto norm = net.layer_norm("norm", x);
+  const auto first = net.graph.add(OpType::kSlice, "first", {norm}, ir::SliceAttrs{{0}, {1}, {1}, {1}});
+  net.done({net.linear("fc", first, 4)});
+  const QuantizedModel model = calibrate_and_quantize(net.graph);
+  EXPECT_EQ(decision_for(model, "first").precision, Precision::kFloat);
+  EXPECT_EQ(decision_for(model, "first").reason, "moving floats saves conversions here");
+  EXPECT_NE(model.graph.find_value("first.quantize"), ir::kNone);
+  EXPECT_EQ(decision_for(model, "fc").precision, Precision::kInt8);
+}
+
 TEST(Plan, AValueForBothSidesIsConvertedOnce) {
   Net net;
   const auto x = net.input("x", {kN, 4, 8, 8});
