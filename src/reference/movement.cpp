@@ -172,16 +172,9 @@ Tensors slice(const NodeView& view, Inputs in) {
     const auto axis = static_cast<std::size_t>(attrs.axes[i]);
     const std::int64_t size = in[0].shape().at(axis);
     const std::int64_t step = i < attrs.steps.size() ? attrs.steps[i] : 1;
-    if (step == 0) throw ModelError("Slice with a step of 0");
-    // Clamped as in ONNX: forwards to [0, size], backwards to [0, size - 1] for the start and [-1, size - 1] for the
-    // end.
-    const auto clamped = [&](std::int64_t at, std::int64_t low, std::int64_t high) {
-      return std::clamp(at < 0 ? at + size : at, low, high);
-    };
-    const std::int64_t start = clamped(attrs.starts[i], 0, step > 0 ? size : size - 1);
-    const std::int64_t end = clamped(attrs.ends[i], step > 0 ? 0 : -1, step > 0 ? size : size - 1);
+    const ir::SliceRange range = ir::slice_range(attrs.starts.at(i), attrs.ends.at(i), step, size);
     sources[axis].clear();
-    for (std::int64_t at = start; step > 0 ? at < end : at > end; at += step) sources[axis].push_back(at);
+    for (std::int64_t at = 0; at < range.count; ++at) sources[axis].push_back(range.start + at * range.step);
   }
   return {select_along_axes(in[0], sources)};
 }
