@@ -67,9 +67,10 @@ constexpr std::array<Entry, ir::kOpTypeCount> kTable = {{
     {O::kDequantize, dequantize, Border::kOwn},
 }};
 
+// A missing last row would have the first operator. (Comparing a function with null is no constant under UBSan.)
 constexpr bool table_is_in_order() {
   for (std::size_t i = 0; i < kTable.size(); ++i) {
-    if (static_cast<std::size_t>(kTable[i].op) != i || kTable[i].function == nullptr) return false;
+    if (static_cast<std::size_t>(kTable[i].op) != i) return false;
   }
   return true;
 }
