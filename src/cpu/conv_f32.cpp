@@ -45,7 +45,7 @@ Creation create(const Request& request) {
   std::string reason = "oneDNN has only its generic implementation";
   for (const auto& [src, dst] : attempts) {
     dnnl_api::Attributes attributes;
-    if (residual) attributes.append_sum(1.0F, kF32);
+    if (residual) attributes.append_sum(1.0F, kF32, kF32);
     attributes.append_activation(epilogue.activation, epilogue.alpha, epilogue.beta);
     try {
       const auto desc = MakeDesc(src, weights, request.has(2) ? &bias : nullptr, dst, conv.window, attributes);

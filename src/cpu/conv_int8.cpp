@@ -94,7 +94,7 @@ Creation create_dnnl(const Request& request) {
   dnnl_api::Attributes attributes;
   if (!representable(layer.folded)) return Refusal{"a bias is out of range in units of its channel's multiplier"};
   attributes.set_multipliers(layer.folded.multiplier, layer.folded.bias, conv.grouped);
-  if (layer.residual_type) attributes.append_sum(layer.folded.residual_scale, *layer.residual_type);
+  if (layer.residual_type) attributes.append_sum(layer.folded.residual_scale, *layer.residual_type, layer.output_type);
   const ir::Epilogue& activation = layer.folded.activation;
   attributes.append_activation(activation.activation, activation.alpha, activation.beta,
                                1.0F / layer.folded.output_scale);

@@ -141,7 +141,14 @@ bool has_eltwise(ir::UnaryKind kind) {
 
 Attributes::Attributes() { attr_.set_scratchpad_mode(dnnl::scratchpad_mode::user); }
 
-void Attributes::append_sum(float scale, DataType type) { post_ops_.append_sum(scale, 0, type_of(type)); }
+void Attributes::append_sum(float scale, DataType type, DataType output) {
+  // Fewer implementations take a type of its own, even when it is the output's.
+  if (type == output) {
+    post_ops_.append_sum(scale);
+  } else {
+    post_ops_.append_sum(scale, 0, type_of(type));
+  }
+}
 
 void Attributes::append_activation(ir::UnaryKind kind, float alpha, float beta, float scale) {
   using K = ir::UnaryKind;

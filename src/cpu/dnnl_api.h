@@ -45,8 +45,8 @@ bool has_eltwise(ir::UnaryKind kind);
 class Attributes {
  public:
   Attributes();
-  /// dst = scale * old dst (read as `type`) + result.
-  void append_sum(float scale, DataType type);
+  /// dst (of type `output`) = scale * old dst (read as `type`, elements of the same size) + result.
+  void append_sum(float scale, DataType type, DataType output);
   /// Activation, then times `scale`; kIdentity with scale 1 adds nothing.
   void append_activation(ir::UnaryKind kind, float alpha, float beta, float scale = 1.0F);
   void append_linear(float scale);

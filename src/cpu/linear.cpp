@@ -107,7 +107,7 @@ Creation create_linear_f32(const Request& request) {
     return Refusal{fmt::format("oneDNN can't fuse {}", name_of(epilogue.activation))};
   }
   dnnl_api::Attributes attributes;
-  if (request.has(3)) attributes.append_sum(1.0F, DataType::kFloat32);
+  if (request.has(3)) attributes.append_sum(1.0F, DataType::kFloat32, DataType::kFloat32);
   attributes.append_activation(epilogue.activation, epilogue.alpha, epilogue.beta);
   std::optional<dnnl_api::Memory> bias;
   if (request.has(2)) {
@@ -132,7 +132,7 @@ Creation create_linear_int8_dnnl(const Request& request) {
   if (!representable(layer.folded)) return Refusal{"a bias is out of range in units of its channel's multiplier"};
   dnnl_api::Attributes attributes;
   attributes.set_multipliers(layer.folded.multiplier, layer.folded.bias, false);
-  if (layer.residual_type) attributes.append_sum(layer.folded.residual_scale, *layer.residual_type);
+  if (layer.residual_type) attributes.append_sum(layer.folded.residual_scale, *layer.residual_type, layer.output_type);
   attributes.append_activation(activation.activation, activation.alpha, activation.beta,
                                1.0F / layer.folded.output_scale);
   std::optional<dnnl_api::Memory> bias;
