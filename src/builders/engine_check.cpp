@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "engine/engine_file.h"
 #include "quantize/metrics.h"
 
 namespace xinfer::builders {
@@ -42,6 +43,31 @@ SpeedCheck measure_speed(const runtime::InferenceEngine& float_engine, const run
   return {1, median(float_ms), median(int8_ms)};
 }
 
+/// Elements along the first axis of an input for one sample; 0 when the input does not depend on the batch.
+std::int64_t rows_of_sample(const runtime::InferenceEngine& engine, std::size_t input) {
+  const ir::Graph& graph = engine.file().graph;
+  const ir::Shape& shape = graph.value(graph.inputs()[input]).shape;
+  return shape.is_static() ? 0 : shape[0].value;
+}
+
+std::int64_t count_samples(const runtime::InferenceEngine& engine, const std::vector<Tensor>& batch) {
+  for (std::size_t k = 0; k < batch.size(); ++k) {
+    const std::int64_t rows = rows_of_sample(engine, k);
+    if (rows > 0) return batch[k].dim(0) / rows;
+  }
+  return 1;
+}
+
+std::vector<Tensor> take_sample(const runtime::InferenceEngine& engine, const std::vector<Tensor>& batch,
+                                std::int64_t index) {
+  std::vector<Tensor> sample;
+  for (std::size_t k = 0; k < batch.size(); ++k) {
+    const std::int64_t rows = rows_of_sample(engine, k);
+    sample.push_back(rows == 0 ? batch[k] : batch[k].rows(index * rows, (index + 1) * rows));
+  }
+  return sample;
+}
+
 bool is_class_scores(const Tensor& output) {
   return output.dtype() == DataType::kFloat32 && output.rank() == 2 && output.dim(1) > 1;
 }
@@ -59,11 +85,9 @@ CheckResult check_engine(const runtime::InferenceEngine& float_engine, const run
   while (result.accuracy.samples < samples) {
     const auto batch = stream.next();
     if (!batch) break;
-    const std::int64_t rows = batch->front().rank() == 0 ? 1 : batch->front().dim(0);
-    const std::int64_t take = std::min(rows, samples - result.accuracy.samples);
+    const std::int64_t take = std::min(count_samples(float_engine, *batch), samples - result.accuracy.samples);
     for (std::int64_t i = 0; i < take; ++i) {
-      std::vector<Tensor> single;
-      for (const Tensor& tensor : *batch) single.push_back(tensor.rows(i, i + 1));
+      const std::vector<Tensor> single = take_sample(float_engine, *batch, i);
       const std::vector<Tensor> wanted = float_engine.infer(single);
       const std::vector<Tensor> got = int8_engine.infer(single);
       for (std::size_t o = 0; o < got.size(); ++o) {

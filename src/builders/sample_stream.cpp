@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "xinfer/core/errors.h"
 
 namespace xinfer::builders {
@@ -48,6 +50,14 @@ std::optional<std::vector<Tensor>> SampleStream::next() {
     }
     check(input, found->second);
     ordered.push_back(found->second);
+  }
+  if (batch.size() > ordered.size()) {
+    for (const auto& [name, tensor] : batch) {
+      const ir::ValueId id = graph_.find_value(name);
+      const auto& inputs = graph_.inputs();
+      if (std::find(inputs.begin(), inputs.end(), id) != inputs.end()) continue;
+      throw CalibrationError(fmt::format("the calibrator gives data for '{}', which is no input of the model", name));
+    }
   }
   return ordered;
 }

@@ -49,6 +49,7 @@ Work load(const Options& o, const runtime::InferenceEngine& engine) {
     }
     work.inputs.push_back(found->second);
   }
+  if (work.inputs.front().dim(0) == 0) throw DataError("the arrays hold no samples");
   for (std::int64_t i = 0; i < work.inputs.front().dim(0); ++i) work.names.push_back(fmt::format("sample {}", i));
   return work;
 }

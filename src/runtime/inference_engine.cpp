@@ -36,6 +36,9 @@ struct InferenceEngine::Impl {
         graph(std::make_shared<ir::Graph>(file.graph)),
         session(graph, options.threads),
         async_workers(options.async_workers) {
+    if (options.threads < 0) throw Error(fmt::format("the number of threads can't be {}", options.threads));
+    if (async_workers < 1)
+      throw Error(fmt::format("the number of async workers must be 1 or more, not {}", async_workers));
     for (const ir::ValueId id : graph->inputs()) inputs.push_back(describe(graph->value(id), graph->value(id).name));
     for (std::size_t i = 0; i < graph->outputs().size(); ++i) {
       outputs.push_back(describe(graph->value(graph->outputs()[i]), graph->output_names()[i]));
@@ -43,6 +46,7 @@ struct InferenceEngine::Impl {
     for (const engine::Decision& decision : file.decisions) reasons.emplace(decision.node, decision.reason);
   }
 
+  void check_batch(std::int64_t batch) const;
   /// Batch size that `given` imply; throws EngineError naming the first tensor that doesn't fit.
   std::int64_t check_inputs(const std::vector<Tensor>& given) const;
   std::vector<Tensor> make_outputs(std::int64_t batch) const;
@@ -62,6 +66,14 @@ struct InferenceEngine::Impl {
   std::once_flag pool_made;
   std::optional<WorkerPool> pool;  // last: its jobs use the members above
 };
+
+void InferenceEngine::Impl::check_batch(std::int64_t batch) const {
+  if (batch < 1) throw EngineError(fmt::format("a batch can't have {} samples", batch));
+  if (batch > file.max_batch) {
+    throw EngineError(fmt::format("a batch of {} is larger than the engine's maximum of {}", batch, file.max_batch),
+                      "split it, or rebuild with a larger --max-batch");
+  }
+}
 
 std::int64_t InferenceEngine::Impl::check_inputs(const std::vector<Tensor>& given) const {
   if (given.size() != inputs.size()) {
@@ -95,10 +107,7 @@ std::int64_t InferenceEngine::Impl::check_inputs(const std::vector<Tensor>& give
     }
   }
   if (batch == 0) batch = 1;  // no input depends on the batch
-  if (batch > file.max_batch) {
-    throw EngineError(fmt::format("a batch of {} is larger than the engine's maximum of {}", batch, file.max_batch),
-                      "split it, or rebuild with a larger --max-batch");
-  }
+  check_batch(batch);
   return batch;
 }
 
@@ -214,6 +223,7 @@ std::future<std::vector<Tensor>> InferenceEngine::infer_async(std::vector<Tensor
 }
 
 void InferenceEngine::warm_up(std::int64_t batch_size) const {
+  impl_->check_batch(batch_size);
   std::vector<Tensor> inputs;
   for (const ir::ValueId id : impl_->graph->inputs()) {
     inputs.emplace_back(impl_->graph->value(id).dtype, impl_->graph->value(id).shape.at(batch_size));
@@ -230,13 +240,15 @@ Tensor InferenceEngine::load_images(const std::vector<std::string>& paths) const
   }
   const auto transforms = xt::transforms::from_preprocessing(stored);
   Tensor batch;
+  std::vector<std::int64_t> first;
   for (std::size_t i = 0; i < paths.size(); ++i) {
     const Tensor image = xt::load_image(paths[i], transforms);
     if (i == 0) {
-      std::vector<std::int64_t> shape = image.shape();
+      first = image.shape();
+      std::vector<std::int64_t> shape = first;
       shape.insert(shape.begin(), static_cast<std::int64_t>(paths.size()));
       batch = Tensor(image.dtype(), std::move(shape));
-    } else if (image.numel() * batch.dim(0) != batch.numel() || image.dim(1) != batch.dim(2)) {
+    } else if (image.shape() != first) {
       throw DataError(fmt::format("image '{}' has the shape {} after preprocessing, '{}' has another", paths[i],
                                   to_string(image.shape()), paths[0]));
     }
@@ -246,6 +258,7 @@ Tensor InferenceEngine::load_images(const std::vector<std::string>& paths) const
 }
 
 std::vector<LayerInfo> InferenceEngine::layers(std::int64_t batch_size) const {
+  impl_->check_batch(batch_size);
   const Session::Lease lease = impl_->session.lease(batch_size);
   return impl_->layers(lease.program());
 }

@@ -3,11 +3,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <atomic>
 #include <cstring>
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -17,34 +14,12 @@
 #include "engine/engine_file.h"
 #include "engine/engine_generated.h"
 #include "engine/layout.h"
+#include "support/temp_dir.h"
 #include "xinfer/core/errors.h"
 
 namespace xinfer::engine::testing {
 
-namespace fs = std::filesystem;
-
-/// A folder of its own, removed at the end.
-class TempDir {
- public:
-  TempDir() {
-    static std::atomic<int> counter{0};
-    path_ = fs::temp_directory_path() / ("xinfer_engine_" + std::to_string(getpid()) + "_" + std::to_string(counter++));
-    fs::create_directories(path_);
-  }
-  ~TempDir() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
-  std::string operator/(const std::string& name) const { return (path_ / name).string(); }
-  std::size_t entries() const {
-    return static_cast<std::size_t>(std::distance(fs::directory_iterator(path_), fs::directory_iterator()));
-  }
-
- private:
-  fs::path path_;
-};
+using testing_support::TempDir;
 
 /// A graph with at least one node of every operator, a symbolic batch, and quantized values.
 ir::Graph graph_of_every_operator();

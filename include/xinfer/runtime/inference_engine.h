@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <future>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <string>
@@ -50,7 +51,8 @@ struct LayerInfo {
 /// memory. Moving is cheap; the object that was moved from must not be used.
 class InferenceEngine {
  public:
-  /// Loads `path`. Throws EngineError naming the file and the reason when it is missing, damaged or foreign.
+  /// Loads `path`. Throws EngineError naming the file and the reason when it is missing, damaged or foreign, and Error
+  /// for options out of range.
   explicit InferenceEngine(const std::string& path, const RuntimeOptions& options = {});
   /// Takes over an engine in memory (what EngineBuilder::build() gives).
   explicit InferenceEngine(engine::EngineFile file, const RuntimeOptions& options = {});
@@ -74,6 +76,8 @@ class InferenceEngine {
   /// batch size prepares kernels for it (see warm_up). Throws EngineError naming the tensor when a type or shape
   /// doesn't fit.
   std::vector<Tensor> infer(const std::vector<Tensor>& inputs) const;
+  /// The same; what infer({a, b}) means.
+  std::vector<Tensor> infer(std::initializer_list<Tensor> inputs) const { return infer(std::vector<Tensor>(inputs)); }
   /// The same for an engine of one input; gives the first output.
   Tensor infer(const Tensor& input) const;
   /// The same by name.
@@ -83,13 +87,15 @@ class InferenceEngine {
   /// Queues a batch and returns at once; errors arrive through the future. The tensors' memory is shared, not copied:
   /// don't write to it before the future is ready.
   std::future<std::vector<Tensor>> infer_async(std::vector<Tensor> inputs) const;
-  /// Prepares kernels and memory for a batch size, so that the first infer() with it is as quick as the others.
+  /// Prepares kernels and memory for a batch size, so that the first infer() with it is as quick as the others. Throws
+  /// EngineError when it is not within 1 and max_batch_size().
   void warm_up(std::int64_t batch_size) const;
   /// Decodes image files and applies the stored preprocessing: a batch of shape [files, C, H, W]. Throws DataError for
   /// a bad image and EngineError when the engine stores no preprocessing that can be replayed.
   Tensor load_images(const std::vector<std::string>& paths) const;
 
   // -- Looking inside -----------------------------------------------------------------------------------------------
+  /// How each layer runs at a batch size. Throws as warm_up() does.
   std::vector<LayerInfo> layers(std::int64_t batch_size = 1) const;
   /// Runs `inputs` `iterations` times and gives the median time of each layer.
   std::vector<LayerInfo> profile(const std::vector<Tensor>& inputs, int iterations) const;
