@@ -1,0 +1,218 @@
+// Building and saving: what stops a build, the calibration cache, determinism, and the report.
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "builders/helpers.h"
+
+namespace xinfer::builders::testing {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+
+class Builds : public ::testing::Test {
+ protected:
+  Builds() { write_two_input_model(model_); }
+
+  EngineBuilder int8(std::int64_t samples = 24, std::int64_t batch = 8) {
+    calibrator_ = std::make_shared<MemoryCalibrator>(two_input_batches(samples, batch));
+    EngineBuilder builder;
+    builder.from_onnx(model_).with_int8(calibrator_).with_max_batch_size(4).with_accuracy_check(0);
+    return builder;
+  }
+
+  TempDir dir_;
+  std::string model_ = dir_ / "two.onnx";
+  std::string engine_ = dir_ / "two.engine";
+  std::shared_ptr<MemoryCalibrator> calibrator_;
+};
+
+TEST_F(Builds, StopWhenProgressSaysSoAndLeaveNothing) {
+  for (const BuildStage stage :
+       {BuildStage::kRead, BuildStage::kCalibrate, BuildStage::kQuantize, BuildStage::kCheck, BuildStage::kSave}) {
+    EngineBuilder builder = int8();
+    bool reached = false;
+    builder.with_accuracy_check(4).with_progress([&](BuildStage now, std::int64_t, std::int64_t) {
+      reached = reached || now == stage;
+      return now != stage;
+    });
+    expect_error<CancelledError>([&] { builder.build_and_save(engine_); }, {});
+    EXPECT_TRUE(reached) << name_of(stage);
+    EXPECT_EQ(dir_.entries(), 1U) << name_of(stage);
+  }
+}
+
+TEST_F(Builds, ProgressCountsSamples) {
+  std::int64_t calibrated = 0;
+  std::int64_t checked = 0;
+  EngineBuilder builder = int8(24, 7);
+  builder.with_accuracy_check(10).with_progress([&](BuildStage stage, std::int64_t done, std::int64_t) {
+    if (stage == BuildStage::kCalibrate) calibrated = done;
+    if (stage == BuildStage::kCheck) checked = done;
+    return true;
+  });
+  builder.build();
+  EXPECT_EQ(calibrated, 24);
+  EXPECT_EQ(checked, 10);
+}
+
+TEST_F(Builds, FailBeforeTheLongWorkWhenTheOutputCannotBeWritten) {
+  EngineBuilder builder = int8();
+  expect_error<Error>([&] { builder.build_and_save(dir_ / "missing/two.engine"); }, {"missing", "does not exist"});
+  expect_error<Error>([&] { builder.build_and_save(dir_ / "."); }, {"could not write"});
+  expect_error<Error>([&] { builder.calibrate_and_save(dir_ / "missing/two.calib"); }, {"does not exist"});
+  builder.with_calibration_cache(dir_ / "missing/two.calib");
+  expect_error<Error>([&] { builder.build_and_save(engine_); }, {"two.calib"});
+  EXPECT_EQ(calibrator_->calls, 0);
+  EXPECT_EQ(dir_.entries(), 1U);
+}
+
+TEST_F(Builds, AFullDiskIsAnError) {
+  EngineBuilder builder = int8();
+  expect_error<Error>([&] { builder.build_and_save("/dev/full"); }, {"/dev/full", "No space left"});
+}
+
+TEST_F(Builds, WrongOrders) {
+  EngineBuilder nothing;
+  expect_error<ModelError>([&] { nothing.build(); }, {"no model"});
+  expect_error<Error>([&] { nothing.with_max_batch_size(0); }, {"at least 1"});
+  expect_error<Error>([&] { nothing.with_threads(-1); }, {"-1"});
+  nothing.from_onnx(dir_ / "missing.onnx");
+  expect_error<ModelError>([&] { nothing.build(); }, {"missing.onnx"});
+  EngineBuilder plain;
+  plain.from_onnx(model_).with_precision("*", Precision::kFloat32);
+  expect_error<Error>([&] { plain.build(); }, {"with_int8"});
+  expect_error<CalibrationError>([&] { plain.calibrate_and_save(dir_ / "c"); }, {"needs data"});
+}
+
+TEST_F(Builds, PrecisionPatterns) {
+  EngineBuilder wrong = int8();
+  wrong.with_precision("no_such_layer*", Precision::kFloat32);
+  expect_error<Error>([&] { wrong.build(); }, {"no_such_layer*"});
+  EngineBuilder builder = int8();
+  builder.with_precision("left*", Precision::kFloat32);
+  builder.build();
+  bool seen = false;
+  for (const NodeReport& node : builder.report().nodes) {
+    if (node.node.rfind("left", 0) == 0) {
+      seen = true;
+      EXPECT_EQ(node.precision, "fp32");
+      EXPECT_FALSE(node.reason.empty());
+    }
+    if (node.node == "head") {
+      EXPECT_EQ(node.precision, "int8") << node.reason;
+    }
+  }
+  EXPECT_TRUE(seen);
+  EngineBuilder none = int8();
+  none.with_precision("*", Precision::kFloat32);
+  expect_error<CalibrationError>([&] { none.build(); }, {"no node", "INT8"});
+}
+
+TEST_F(Builds, GiveTheSameBytesForTheSameData) {
+  int8(24, 8).build_and_save(dir_ / "a");
+  int8(24, 8).build_and_save(dir_ / "b");
+  int8(24, 5).build_and_save(dir_ / "c");  // other batches
+  auto samples = two_input_batches(24, 1);
+  std::shuffle(samples.begin(), samples.end(), std::mt19937(3));
+  EngineBuilder shuffled;
+  shuffled.from_onnx(model_)
+      .with_int8(std::make_shared<MemoryCalibrator>(samples))
+      .with_max_batch_size(4)
+      .with_accuracy_check(0);
+  shuffled.build_and_save(dir_ / "d");
+  const std::string bytes = read_file(dir_ / "a");
+  EXPECT_TRUE(bytes == read_file(dir_ / "b")) << "two builds differ";
+  EXPECT_TRUE(bytes == read_file(dir_ / "c")) << "the batch size shows";
+  EXPECT_TRUE(bytes == read_file(dir_ / "d")) << "the order shows";
+  auto other = two_input_batches(24, 8);
+  other[0]["left"] = random_tensor({8, 8}, 99);
+  EngineBuilder changed;
+  changed.from_onnx(model_).with_int8(std::make_shared<MemoryCalibrator>(other)).with_max_batch_size(4);
+  changed.with_accuracy_check(0).build_and_save(dir_ / "e");
+  EXPECT_FALSE(bytes == read_file(dir_ / "e")) << "other data must show";
+}
+
+TEST_F(Builds, UseACacheThatMatches) {
+  const std::string cache = dir_ / "two.calib";
+  int8().with_calibration_cache(cache).build_and_save(dir_ / "a");
+  EngineBuilder again = int8();
+  const BuildReport report = again.with_calibration_cache(cache).build_and_save(dir_ / "b");
+  EXPECT_TRUE(report.calibration_from_cache);
+  EXPECT_EQ(report.calibration_samples, 0);
+  EXPECT_EQ(calibrator_->calls, 0);
+  EXPECT_TRUE(report.remarks.empty());
+  EXPECT_THAT(report.to_text(), HasSubstr("from the cache"));
+  EXPECT_TRUE(read_file(dir_ / "a") == read_file(dir_ / "b"));
+  // calibrate_and_save() writes the same text.
+  int8().calibrate_and_save(dir_ / "alone.calib");
+  EXPECT_EQ(read_file(dir_ / "alone.calib"), read_file(cache));
+}
+
+TEST_F(Builds, SayWhenACacheDoesNotMatch) {
+  const std::string cache = dir_ / "two.calib";
+  int8().with_calibration_cache(cache).build();
+  EngineBuilder other = int8();
+  calibrator_->manifest = "00000000000000000000000000000002";
+  other.with_calibration_cache(cache).build();
+  EXPECT_FALSE(other.report().calibration_from_cache);
+  EXPECT_THAT(other.report().remarks, Contains(AllOf(HasSubstr("cache not used"), HasSubstr("images"))));
+  EngineBuilder same = int8();
+  calibrator_->manifest = "00000000000000000000000000000002";
+  same.with_calibration_cache(cache).build();
+  EXPECT_TRUE(same.report().calibration_from_cache) << "the cache is written anew";
+  write_file_atomically(cache, "not a cache\n");
+  EngineBuilder damaged = int8();
+  damaged.with_calibration_cache(cache).build();
+  EXPECT_THAT(damaged.report().remarks, Contains(HasSubstr("cache not used")));
+}
+
+TEST_F(Builds, Report) {
+  EngineBuilder builder = int8();
+  const BuildReport report = builder.with_accuracy_check(8).build_and_save(engine_);
+  EXPECT_EQ(report.engine, engine_);
+  EXPECT_EQ(report.engine_bytes, std::filesystem::file_size(engine_));
+  EXPECT_EQ(report.precision, "int8");
+  EXPECT_EQ(report.model_hash.size(), 32U);
+  ASSERT_EQ(report.speed.size(), 1U);
+  EXPECT_THAT(report.to_text(), AllOf(HasSubstr("24 samples"), HasSubstr("SQNR"), HasSubstr("nodes in INT8")));
+  const auto json = nlohmann::json::parse(report.to_json());
+  EXPECT_EQ(json.at("precision"), "int8");
+  EXPECT_EQ(json.at("engine"), engine_);
+  EXPECT_EQ(json.at("max_batch"), 4);
+  EXPECT_EQ(json.at("calibration").at("samples"), 24);
+  EXPECT_EQ(json.at("int8_nodes"), report.int8_nodes);
+  EXPECT_EQ(json.at("nodes").size(), report.nodes.size());
+  EXPECT_EQ(json.at("accuracy").at("samples"), 8);
+  EXPECT_GT(json.at("speed").at(0).at("int8_ms"), 0);
+  const runtime::InferenceEngine engine(engine_);
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : engine.facts()) keys.push_back(key);
+  EXPECT_THAT(keys, ::testing::IsSupersetOf({"model", "model hash", "precision", "calibration", "int8 nodes"}));
+}
+
+TEST_F(Builds, AFloatEngine) {
+  EngineBuilder builder;
+  Preprocessing steps;
+  steps.steps.push_back({PreprocessStep::Kind::kScale, {}, {255}, ""});
+  builder.from_onnx(model_).with_max_batch_size(2).with_labels({"a", "b"}).with_preprocessing(steps);
+  const BuildReport report = builder.build_and_save(engine_);
+  EXPECT_EQ(report.precision, "fp32");
+  EXPECT_FALSE(nlohmann::json::parse(report.to_json()).contains("calibration"));
+  const runtime::InferenceEngine engine(engine_);
+  EXPECT_EQ(engine.labels(), (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(engine.preprocessing(), steps);
+  EXPECT_EQ(engine.max_batch_size(), 2);
+}
+
+TEST_F(Builds, DumpPasses) {
+  EngineBuilder builder;
+  builder.from_onnx(model_).with_pass_dumps(dir_ / "passes").build();
+  EXPECT_THAT(read_file(dir_ / "passes/00_read.txt"), HasSubstr("left_relu"));
+  EXPECT_THAT(read_file(dir_ / "passes/00_read.dot"), HasSubstr("digraph"));
+}
+
+}  // namespace
+}  // namespace xinfer::builders::testing
