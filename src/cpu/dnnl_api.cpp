@@ -111,6 +111,9 @@ MemoryDesc describe(DataType type, const Dims& dims, const Layout& layout) {
     const Dims shape = dims.empty() ? Dims{1} : dims;
     return {shape, type_of(type), strides_of(shape)};
   }
+  if (layout.kind == Layout::Kind::kSwapped) {
+    return {dims, type_of(type), Dims{dims[1] * dims[2] * dims[3], dims[3], dims[1] * dims[3], 1}};
+  }
   static constexpr Tag kLast[] = {Tag::acb, Tag::acdb, Tag::acdeb};
   static constexpr Tag kBlocked4[] = {Tag::aBc4b, Tag::aBcd4b, Tag::aBcde4b};
   static constexpr Tag kBlocked8[] = {Tag::aBc8b, Tag::aBcd8b, Tag::aBcde8b};

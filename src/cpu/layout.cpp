@@ -15,15 +15,20 @@ std::int64_t product(std::span<const std::int64_t> dims) {
 std::string to_string(const Layout& layout, std::size_t rank) {
   static constexpr const char* kSpatial[] = {"", "w", "hw", "dhw"};
   if (layout.is_plain() || !fits(layout, rank)) return "plain";
+  if (layout.kind == Layout::Kind::kSwapped) return "swapped";
   const std::string spatial = kSpatial[rank - 2];
   if (layout.kind == Layout::Kind::kChannelsLast) return "n" + spatial + "c";
   return "nC" + spatial + std::to_string(layout.block) + "c";
 }
 
-bool fits(const Layout& layout, std::size_t rank) { return layout.is_plain() || (rank >= 3 && rank <= 5); }
+bool fits(const Layout& layout, std::size_t rank) {
+  if (layout.kind == Layout::Kind::kSwapped) return rank == 4;
+  return layout.is_plain() || (rank >= 3 && rank <= 5);
+}
 
 Dims physical_dims(const Dims& dims, const Layout& layout) {
   if (layout.is_plain()) return dims;
+  if (layout.kind == Layout::Kind::kSwapped) return {dims[0], dims[2], dims[1], dims[3]};
   Dims result{dims[0]};
   if (layout.kind == Layout::Kind::kBlocked) result.push_back((dims[1] + layout.block - 1) / layout.block);
   result.insert(result.end(), dims.begin() + 2, dims.end());
@@ -46,6 +51,7 @@ bool same_memory(const Dims& dims, const Layout& a, const Layout& b) {
       if (dims[1] == layout.block) layout = Layout::channels_last();
       if (layout.kind == Layout::Kind::kBlocked && pixels == 1 && dims[1] % layout.block == 0) layout = Layout::plain();
     }
+    if (layout.kind == Layout::Kind::kSwapped && (dims[1] == 1 || dims[2] == 1)) layout = Layout::plain();
     if (layout.kind == Layout::Kind::kChannelsLast && (pixels == 1 || dims[1] == 1)) layout = Layout::plain();
     return layout;
   };
@@ -57,6 +63,7 @@ bool has_padding(const Dims& dims, const Layout& layout) {
 }
 
 std::size_t physical_axis(const Layout& layout, std::size_t rank, std::size_t axis) {
+  if (layout.kind == Layout::Kind::kSwapped) return axis == 1 ? 2 : axis == 2 ? 1 : axis;
   if (layout.kind != Layout::Kind::kChannelsLast || axis == 0) return axis;
   return axis == 1 ? rank - 1 : axis - 1;
 }

@@ -20,6 +20,7 @@ struct Layout {
     kPlain,         ///< row-major in the logical order
     kChannelsLast,  ///< N, spatial..., C (rank 3 to 5)
     kBlocked,       ///< N, C / block, spatial..., block (rank 3 to 5)
+    kSwapped,       ///< axes 1 and 2 swapped (rank 4): attention heads as linear layers read and write them
   };
   Kind kind = Kind::kPlain;
   std::int64_t block = 1;  ///< kBlocked: 4, 8 or 16
@@ -27,11 +28,12 @@ struct Layout {
   static Layout plain() { return {}; }
   static Layout channels_last() { return {Kind::kChannelsLast, 1}; }
   static Layout blocked(std::int64_t block) { return {Kind::kBlocked, block}; }
+  static Layout swapped() { return {Kind::kSwapped, 1}; }
   bool is_plain() const { return kind == Kind::kPlain; }
   bool operator==(const Layout&) const = default;
 };
 
-/// "plain", "nhwc", "nChw16c"; other ranks accordingly.
+/// "plain", "nhwc", "nChw16c", "swapped"; other ranks accordingly.
 std::string to_string(const Layout& layout, std::size_t rank);
 
 /// Whether `layout` exists for tensors of this rank.

@@ -107,6 +107,12 @@ class Lowering {
     return found == versions_.end() || found->second.empty() ? Layout::plain() : found->second.front().layout;
   }
 
+  /// Only operators around attention gain from its layout; the others see such a value as plain.
+  static bool takes_swapped(ir::OpType op) {
+    return op == ir::OpType::kAttention || op == ir::OpType::kTranspose || op == ir::OpType::kUnary ||
+           op == ir::OpType::kQuantize || op == ir::OpType::kDequantize;
+  }
+
   std::unique_ptr<Step> choose(Request& request, StepInfo& info, ir::ValueId quantized) {
     // With a Quantize behind it, first whoever can take that over: one pass over memory less.
     std::vector<ir::ValueId> targets{ir::kNone};
@@ -149,7 +155,11 @@ class Lowering {
     const std::size_t info = exe_.infos.size();
     exe_.infos.push_back({node.name, node.op, "", {}, DataType::kFloat32, "", 0});
     Request request{graph_, node, exe_.batch, isa_, exe_.threads, *exe_.weights, {}, ir::kNone};
-    for (const ir::ValueId input : node.inputs) request.layouts.push_back(current_layout(input));
+    for (const ir::ValueId input : node.inputs) {
+      const Layout layout = current_layout(input);
+      const bool offered = layout.kind != Layout::Kind::kSwapped || takes_swapped(node.op);
+      request.layouts.push_back(offered ? layout : Layout::plain());
+    }
     const ir::NodeId quantize = following_quantize(node);
     std::shared_ptr<const Step> step =
         choose(request, exe_.infos[info], quantize == ir::kNone ? ir::kNone : graph_.node(quantize).outputs[0]);

@@ -117,6 +117,16 @@ std::optional<CopyStep::Part> box_part(const Dims& x, const Layout& layout, std:
   return part;
 }
 
+/// Whether every reader takes the output as query, key or value.
+bool feeds_only_attention(const Request& request) {
+  const ir::ValueId id = request.output_id(0);
+  const auto& consumers = request.graph.value(id).consumers;
+  return !request.graph.is_output(id) && std::all_of(consumers.begin(), consumers.end(), [&](ir::NodeId consumer) {
+    const ir::Node& node = request.graph.node(consumer);
+    return node.op == ir::OpType::kAttention && !(node.has_input(3) && node.inputs[3] == id);
+  });
+}
+
 std::vector<ir::SliceRange> whole_ranges(const Dims& x) {
   std::vector<ir::SliceRange> ranges;
   for (const std::int64_t size : x) ranges.push_back({0, 1, size});
@@ -160,6 +170,10 @@ Creation create_transpose(const Request& request) {
   for (std::size_t i = 1; i + 1 < x.size(); ++i) to_channels_last.push_back(static_cast<std::int64_t>(i));
   if (in.is_plain() && fits(Layout::channels_last(), x.size()) && x.size() >= 4 && perm == to_channels_last) {
     return std::make_unique<AliasStep>(in, Layout::channels_last(), request.input_type(0));
+  }
+  // The attention reads heads where the linear layers before it left them.
+  if (in.is_plain() && perm == Dims{0, 2, 1, 3} && feeds_only_attention(request)) {
+    return std::make_unique<AliasStep>(in, Layout::swapped(), request.input_type(0));
   }
   return std::make_unique<PermuteStep>(shape, physical, in, request.input_type(0));
 }

@@ -62,13 +62,35 @@ class TransposeLayoutStep final : public Step {
   std::size_t element_;
 };
 
+/// Between layouts that only reorder axes.
+class PermuteLayoutStep final : public Step {
+ public:
+  PermuteLayoutStep(DataType type, const Dims& dims, const Layout& from, const Layout& to)
+      : shape_(physical_dims(dims, from)), permutation_(dims.size()), element_(size_of(type)) {
+    for (std::size_t axis = 0; axis < dims.size(); ++axis) {
+      permutation_[physical_axis(to, dims.size(), axis)] =
+          static_cast<std::int64_t>(physical_axis(from, dims.size(), axis));
+    }
+  }
+  void run(const Frame& frame, State*) const override {
+    kernels::permute(frame.inputs[0], shape_, permutation_, element_, frame.outputs[0]);
+  }
+
+ private:
+  Dims shape_, permutation_;
+  std::size_t element_;
+};
+
 }  // namespace
 
 Creation create_reference(const Request& request) { return std::make_unique<ReferenceStep>(request); }
 
 std::unique_ptr<Step> create_reorder(DataType type, const Dims& dims, const Layout& from, const Layout& to) {
   std::unique_ptr<Step> step;
-  if (from.kind != Layout::Kind::kBlocked && to.kind != Layout::Kind::kBlocked) {
+  const auto is = [&](Layout::Kind kind) { return from.kind == kind || to.kind == kind; };
+  if (is(Layout::Kind::kSwapped) && !is(Layout::Kind::kBlocked)) {
+    step = std::make_unique<PermuteLayoutStep>(type, dims, from, to);
+  } else if (!is(Layout::Kind::kBlocked)) {
     step = std::make_unique<TransposeLayoutStep>(type, dims, from.is_plain());
   } else {
     const auto source = dnnl_api::describe(type, dims, from);

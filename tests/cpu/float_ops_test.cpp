@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "cpu/harness.h"
+#include "ir/quantize_nodes.h"
 
 namespace xinfer::cpu::testing {
 namespace {
@@ -66,6 +67,39 @@ TEST(AttentionF32, MasksAndCausality) {
       expect_fast(check_random(g), "y");
     }
   }
+}
+
+TEST(AttentionF32, TransposesAroundItCostNothing) {
+  for (const bool quantized : {false, true}) {
+    ir::Graph g;
+    std::vector<ir::ValueId> heads;
+    for (const char* name : {"q", "k", "v"}) {
+      const auto x = g.add_input(name, kF32, {Dim::n(), 20, 3, 16});
+      heads.push_back(g.add(OpType::kTranspose, std::string(name) + ".t", {x}, ir::TransposeAttrs{{0, 2, 1, 3}}));
+    }
+    auto y = g.add(OpType::kAttention, "y", heads, ir::AttentionAttrs{0.25F, false});
+    if (quantized) y = ir::add_quantize(g, "quantize", y, DataType::kInt8, {{0.0123F}, {}, -1});
+    const auto t = g.add(OpType::kTranspose, "t", {y}, ir::TransposeAttrs{{0, 2, 1, 3}});
+    g.set_outputs({g.add(OpType::kReshape, "r", {t}, ir::ShapeAttrs{{Dim::n(), 20, 48}})});
+    for (const StepInfo& step : check_random(g, {.off_by_one = 0.001})) {
+      EXPECT_EQ(step.reorders, 0) << step.node;
+      if (step.op == OpType::kTranspose) {
+        EXPECT_EQ(step.implementation, "alias") << step.node;
+      }
+    }
+  }
+}
+
+TEST(AttentionF32, ASwappedValueWithOtherReadersIsBroughtBack) {
+  ir::Graph g;
+  const auto x = g.add_input("x", kF32, {Dim::n(), 20, 3, 16});
+  const auto t = g.add(OpType::kTranspose, "t", {x}, ir::TransposeAttrs{{0, 2, 1, 3}});
+  const auto y = g.add(OpType::kAttention, "y", {t, t, t}, ir::AttentionAttrs{0.25F, false});
+  const auto back = g.add(OpType::kTranspose, "back", {y}, ir::TransposeAttrs{{0, 2, 1, 3}});
+  const auto twice = g.add(OpType::kAttention, "twice", {t, y, y}, ir::AttentionAttrs{0.25F, false});
+  const auto sum = g.add(OpType::kSoftmax, "sum", {twice}, ir::SoftmaxAttrs{});
+  g.set_outputs({back, sum, t});
+  check_random(g);
 }
 
 class UnaryF32 : public ::testing::TestWithParam<int> {};
