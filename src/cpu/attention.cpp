@@ -3,11 +3,12 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 
-#include "cpu/dnnl_api.h"
 #include "cpu/implementations.h"
 #include "cpu/quant.h"
+#include "cpu/small_gemm.h"
 #include "kernels/qelementwise.h"
 
 namespace xinfer::cpu {
@@ -52,6 +53,7 @@ class AttentionStep final : public Step {
       : attrs_(request.node.as<ir::AttentionAttrs>()),
         output_(output),
         threads_(request.threads),
+        isa_(request.isa),
         q_rows_(request.input_dims(0), head_layout(request, 0)),
         k_rows_(request.input_dims(1), head_layout(request, 1)),
         v_rows_(request.input_dims(2), head_layout(request, 2)),
@@ -72,28 +74,42 @@ class AttentionStep final : public Step {
         stride *= mask[i];
       }
     }
-    const std::int64_t result = output_.type == DataType::kFloat32 ? 0 : kQueryTile * width_;
-    per_thread_ = static_cast<std::size_t>((kQueryTile * keys_ + result + 15) / 16 * 16);
+    // Scores (whose place later takes the results as bytes), results, and transposed keys.
+    const auto aligned = [](std::int64_t count) { return (count + 15) / 16 * 16; };
+    scores_size_ = aligned(kQueryTile * std::max(keys_, (width_ + 3) / 4));
+    results_size_ = output_.type == DataType::kFloat32 ? 0 : aligned(kQueryTile * width_);
+    per_thread_ = static_cast<std::size_t>(scores_size_ + results_size_ + aligned(keys_ * depth_));
     scratch_bytes = per_thread_ * sizeof(float) * static_cast<std::size_t>(threads_);
   }
 
   void run(const Frame& frame, State*) const override {
+    // A head is one task, so that its keys are transposed once; with few heads its tiles are shared out too.
     const std::int64_t tiles = (queries_ + kQueryTile - 1) / kQueryTile;
+    const std::int64_t heads = batch_ * heads_;
+    const std::int64_t parts = heads >= 4 * threads_ ? 1 : tiles;
 #pragma omp parallel for schedule(static) num_threads(threads_)
-    for (std::int64_t task = 0; task < batch_ * heads_ * tiles; ++task) {
-      float* scores = static_cast<float*>(frame.scratch) + per_thread_ * static_cast<std::size_t>(omp_get_thread_num());
-      run_tile(frame, task / tiles / heads_, task / tiles % heads_, task % tiles * kQueryTile, scores);
+    for (std::int64_t task = 0; task < heads * parts; ++task) {
+      float* scratch =
+          static_cast<float*>(frame.scratch) + per_thread_ * static_cast<std::size_t>(omp_get_thread_num());
+      const std::int64_t batch = task / parts / heads_, head = task / parts % heads_;
+      const auto* k = static_cast<const float*>(frame.inputs[1]) + k_rows_.at(batch, head, 0);
+      float* keys = scratch + scores_size_ + results_size_;
+      small_transpose(keys_, depth_, k, k_rows_.row_step, keys);
+      const std::int64_t begin = parts == 1 ? 0 : task % parts;
+      const std::int64_t end = parts == 1 ? tiles : begin + 1;
+      for (std::int64_t tile = begin; tile < end; ++tile) {
+        run_tile(frame, batch, head, tile * kQueryTile, keys, scratch);
+      }
     }
   }
 
  private:
-  void run_tile(const Frame& frame, std::int64_t batch, std::int64_t head, std::int64_t first, float* scores) const {
+  void run_tile(const Frame& frame, std::int64_t batch, std::int64_t head, std::int64_t first, const float* keys,
+                float* scores) const {
     const std::int64_t rows = std::min(kQueryTile, queries_ - first);
     const auto* q = static_cast<const float*>(frame.inputs[0]) + q_rows_.at(batch, head, first);
-    const auto* k = static_cast<const float*>(frame.inputs[1]) + k_rows_.at(batch, head, 0);
     const auto* v = static_cast<const float*>(frame.inputs[2]) + v_rows_.at(batch, head, 0);
-    dnnl::sgemm('N', 'T', rows, keys_, depth_, attrs_.scale, q, q_rows_.row_step, k, k_rows_.row_step, 0.0F, scores,
-                keys_);
+    small_gemm(rows, keys_, depth_, attrs_.scale, q, q_rows_.row_step, keys, keys_, scores, keys_, isa_);
     if (frame.inputs.size() > 3 && frame.inputs[3] != nullptr) {
       add_mask(static_cast<const float*>(frame.inputs[3]), batch, head, first, rows, scores);
     }
@@ -107,15 +123,18 @@ class AttentionStep final : public Step {
     kernels::softmax(scores, rows, keys_, scores);
     const std::int64_t offset = y_rows_.at(batch, head, first);
     if (output_.type == DataType::kFloat32) {
-      dnnl::sgemm('N', 'N', rows, width_, keys_, 1.0F, scores, keys_, v, v_rows_.row_step, 0.0F,
-                  static_cast<float*>(frame.outputs[0]) + offset, y_rows_.row_step);
+      small_gemm(rows, width_, keys_, 1.0F, scores, keys_, v, v_rows_.row_step,
+                 static_cast<float*>(frame.outputs[0]) + offset, y_rows_.row_step, isa_);
       return;
     }
-    float* y = scores + kQueryTile * keys_;
-    dnnl::sgemm('N', 'N', rows, width_, keys_, 1.0F, scores, keys_, v, v_rows_.row_step, 0.0F, y, width_);
+    float* y = scores + scores_size_;
+    small_gemm(rows, width_, keys_, 1.0F, scores, keys_, v, v_rows_.row_step, y, width_, isa_);
+    // One call for the tile, into the scores' place: a call for each row would cost more than its work.
+    auto* steps = reinterpret_cast<std::uint8_t*>(scores);
+    kernels::quantize_f32(y, rows * width_, output_.scale, output_.type, steps);
     auto* to = static_cast<std::uint8_t*>(frame.outputs[0]) + offset;
     for (std::int64_t r = 0; r < rows; ++r) {
-      kernels::quantize_f32(y + r * width_, width_, output_.scale, output_.type, to + r * y_rows_.row_step);
+      std::memcpy(to + r * y_rows_.row_step, steps + r * width_, static_cast<std::size_t>(width_));
     }
   }
 
@@ -136,9 +155,11 @@ class AttentionStep final : public Step {
   ir::AttentionAttrs attrs_;
   kernels::RowOutput output_;
   int threads_;
+  kernels::Isa isa_;
   HeadRows q_rows_, k_rows_, v_rows_, y_rows_;
   std::int64_t batch_, heads_, queries_, depth_, keys_, width_;
   std::int64_t mask_strides_[4] = {0, 0, 0, 0};
+  std::int64_t scores_size_, results_size_;
   std::size_t per_thread_;
 };
 
