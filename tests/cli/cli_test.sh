@@ -197,6 +197,13 @@ cp random bad.calib
 run 0 "$xinfer" build "$model" --int8 "${calib[@]}" --check 0 --cache bad.calib -o again.engine
 prints 'cache not used'
 
+fails 'threads' "$xinfer" bench int8.engine --threads -3
+fails 'threads' "$xinfer" build "$model" --fp32 --threads -3 -o out/e
+for batch in 0 9; do
+  fails 'batch' "$xinfer" inspect int8.engine --batch "$batch"
+done
+fails 'batch of 9' "$xinfer" bench int8.engine --batch 9
+
 echo "-- outputs that can't be written"
 fails 'No space left' "$xinfer" build "$model" --int8 "${calib[@]}" --check 0 -o /dev/full
 fails 'No space left' "$xinfer" calibrate "$model" "${calib[@]}" -o /dev/full
