@@ -2,6 +2,7 @@
 // consumer wants another layout than the producer chose.
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <unordered_map>
 
