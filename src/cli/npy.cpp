@@ -2,10 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
-#include <regex>
+#include <string_view>
 
 #include "core/file.h"
 #include "xinfer/core/errors.h"
@@ -25,6 +26,36 @@ struct HeaderInfo {
   std::size_t data_begin = 0;
 };
 
+/// What stands behind `key`, a colon and spaces in the header's Python dictionary.
+std::string_view value_of(std::string_view header, std::string_view key, const std::string& path) {
+  const std::size_t at = header.find(key);
+  const std::size_t colon = at == std::string_view::npos ? at : header.find_first_not_of(' ', at + key.size());
+  if (colon == std::string_view::npos || header[colon] != ':') fail(path, fmt::format("the header has no {}", key));
+  const std::size_t value = header.find_first_not_of(' ', colon + 1);
+  if (value == std::string_view::npos) fail(path, fmt::format("the header has no {}", key));
+  return header.substr(value);
+}
+
+/// The text between the character `open` that `text` begins with and the next `close`.
+std::string_view enclosed(std::string_view text, char open, char close, const std::string& path) {
+  const std::size_t end = text.find(close, 1);
+  if (text.front() != open || end == std::string_view::npos) fail(path, "the header is damaged");
+  return text.substr(1, end - 1);
+}
+
+std::vector<std::int64_t> parse_shape(std::string_view dims, const std::string& path) {
+  std::vector<std::int64_t> shape;
+  for (std::size_t at = dims.find_first_not_of(", "); at != std::string_view::npos;
+       at = dims.find_first_not_of(", ", at)) {
+    std::int64_t dim = 0;
+    const auto [end, error] = std::from_chars(dims.data() + at, dims.data() + dims.size(), dim);
+    if (error != std::errc() || dim < 0) fail(path, fmt::format("the shape ({}) is damaged", dims));
+    shape.push_back(dim);
+    at = static_cast<std::size_t>(end - dims.data());
+  }
+  return shape;
+}
+
 HeaderInfo parse_header(const std::string& path, const std::string& bytes) {
   if (bytes.size() < 12 || bytes.compare(0, kMagic.size(), kMagic) != 0) fail(path, "this is no .npy file");
   const int major = bytes[6];
@@ -33,22 +64,13 @@ HeaderInfo parse_header(const std::string& path, const std::string& bytes) {
   const std::size_t length =
       major == 1 ? byte(8) | byte(9) << 8 : byte(8) | byte(9) << 8 | byte(10) << 16 | byte(11) << 24;
   if (major < 1 || major > 3) fail(path, fmt::format(".npy version {} is unknown", major));
-  // A header that numpy writes is a short dictionary; a long one is no array of ours (and would strain the regex).
-  if (length > 4096 || length > bytes.size() - begin) fail(path, "the header is damaged");
-  const std::string header = bytes.substr(begin, length);
+  if (length > bytes.size() - begin) fail(path, "the header is damaged");
+  const std::string_view header = std::string_view(bytes).substr(begin, length);
   HeaderInfo info;
   info.data_begin = begin + length;
-  std::smatch match;
-  if (!std::regex_search(header, match, std::regex("'descr': *'([^']*)'"))) fail(path, "the header has no 'descr'");
-  info.descr = match[1];
-  if (!std::regex_search(header, std::regex("'fortran_order': *False"))) fail(path, "the array is not in C order");
-  if (!std::regex_search(header, match, std::regex("'shape': *\\(([0-9, ]*)\\)")))
-    fail(path, "the header has no 'shape'");
-  const std::string dims = match[1];
-  const std::regex number("[0-9]{1,18}");
-  for (auto it = std::sregex_iterator(dims.begin(), dims.end(), number); it != std::sregex_iterator(); ++it) {
-    info.shape.push_back(std::stoll(it->str()));
-  }
+  info.descr = enclosed(value_of(header, "'descr'", path), '\'', '\'', path);
+  if (!value_of(header, "'fortran_order'", path).starts_with("False")) fail(path, "the array is not in C order");
+  info.shape = parse_shape(enclosed(value_of(header, "'shape'", path), '(', ')', path), path);
   return info;
 }
 

@@ -73,6 +73,8 @@ struct Decoder {
     for (const fb::Field* field : *fields) {
       if (field->name()->string_view() == name) {
         ++used;
+        check_alignment(field->ints());
+        check_alignment(field->dims());
         return field;
       }
     }

@@ -58,6 +58,7 @@ DataType decode_dtype(std::uint8_t number) {
 ir::Shape decode_shape(const flatbuffers::Vector<const fb::Dim*>* dims) {
   ir::Shape shape;
   if (dims == nullptr) return shape;
+  check_alignment(dims);
   if (dims->size() > kMaxRank) damaged("a tensor has rank {}", dims->size());
   for (const fb::Dim* dim : *dims) {
     const ir::Dim read(dim->value(), dim->batch());
@@ -228,6 +229,7 @@ Preprocessing decode_preprocessing(const fb::Engine& stored) {
     if (step->kind() > static_cast<std::uint8_t>(PreprocessStep::Kind::kCustom)) {
       damaged("preprocessing step {} is unknown", step->kind());
     }
+    check_alignment(step->sizes());
     PreprocessStep out;
     out.kind = static_cast<PreprocessStep::Kind>(step->kind());
     if (step->sizes() != nullptr) out.sizes.assign(step->sizes()->begin(), step->sizes()->end());
