@@ -23,7 +23,7 @@ namespace xinfer::quantize {
 using GraphRunner = std::function<void(std::span<const Tensor> inputs, const cpu::ValueObserver& observer)>;
 
 /// Runner on the CPU backend. Throws UnsupportedError as cpu::compile does.
-GraphRunner cpu_runner(std::shared_ptr<const ir::Graph> graph, int threads = 0);
+GraphRunner cpu_runner(const std::shared_ptr<const ir::Graph>& graph, int threads = 0);
 
 /// The next batch (one tensor for each graph input), or nothing at the end.
 using BatchSource = std::function<std::optional<std::vector<Tensor>>()>;

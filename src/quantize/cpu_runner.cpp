@@ -2,7 +2,7 @@
 
 namespace xinfer::quantize {
 
-GraphRunner cpu_runner(std::shared_ptr<const ir::Graph> graph, int threads) {
+GraphRunner cpu_runner(const std::shared_ptr<const ir::Graph>& graph, int threads) {
   cpu::CompileOptions options;
   options.threads = threads;
   options.keep_values = true;
