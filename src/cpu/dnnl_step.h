@@ -19,9 +19,7 @@ struct Operand {
   static Operand input(int argument, std::size_t index, dnnl_api::MemoryDesc desc) {
     return {argument, From::kInput, index, desc, {}};
   }
-  static Operand output(int argument, dnnl_api::MemoryDesc desc) {
-    return {argument, From::kOutput, 0, desc, {}};
-  }
+  static Operand output(int argument, dnnl_api::MemoryDesc desc) { return {argument, From::kOutput, 0, desc, {}}; }
   static Operand constant(int argument, dnnl_api::Memory memory) {
     return {argument, From::kFixed, 0, memory.get_desc(), std::move(memory)};
   }
