@@ -4,13 +4,13 @@
 #   xinfer::xinfer   the same and the builder
 include(CMakePackageConfigHelpers)
 
-set(runtime_rooms core data ir reference kernels cpu engine runtime)
+set(runtime_rooms core data ir reference kernels cpu gpu cuda engine runtime)
 set(builder_rooms onnx passes quantize builders)
 list(TRANSFORM runtime_rooms REPLACE "(.+)" "$<TARGET_OBJECTS:xi_\\1>" OUTPUT_VARIABLE runtime_objects)
 list(TRANSFORM builder_rooms REPLACE "(.+)" "$<TARGET_OBJECTS:xi_\\1>" OUTPUT_VARIABLE builder_objects)
 
 add_library(xinfer_runtime SHARED ${runtime_objects})
-target_link_libraries(xinfer_runtime PRIVATE xi_settings fmt::fmt DNNL::dnnl OpenMP::OpenMP_CXX Threads::Threads
+target_link_libraries(xinfer_runtime PRIVATE xi_settings fmt::fmt DNNL::dnnl OpenMP::OpenMP_CXX Threads::Threads ${CMAKE_DL_LIBS}
                                              PkgConfig::JPEG PkgConfig::PNG PkgConfig::WEBP PkgConfig::XXHASH)
 add_library(xinfer SHARED ${builder_objects})
 target_link_libraries(xinfer PUBLIC xinfer_runtime PRIVATE xi_settings fmt::fmt ${ONNX_PROTO_LIBRARY}

@@ -61,9 +61,9 @@ enum class Swizzle : std::uint8_t { kNone, k32, k64, k128 };
 struct TiledMap {
   int element_bytes = 1;  ///< 1 (uint8) or 2 (float16)
   DevicePointer address = 0;
-  std::vector<std::uint64_t> size;       ///< elements along each axis, up to 5 axes
-  std::vector<std::uint64_t> stride;     ///< bytes between elements along axes 1 and up: multiples of 16
-  std::vector<std::uint32_t> box;        ///< elements that one copy takes along each axis
+  std::vector<std::uint64_t> size;    ///< elements along each axis, up to 5 axes
+  std::vector<std::uint64_t> stride;  ///< bytes between elements along axes 1 and up: multiples of 16
+  std::vector<std::uint32_t> box;     ///< elements that one copy takes along each axis
   Swizzle swizzle = Swizzle::kNone;
 };
 

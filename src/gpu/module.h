@@ -1,0 +1,50 @@
+#pragma once
+// A compiled kernel on a device, ready to launch.
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "gpu/compiler.h"
+#include "gpu/device.h"
+#include "gpu/launch.h"
+
+namespace xinfer::gpu {
+
+/// Thread-safe.
+class LoadedKernel {
+ public:
+  ~LoadedKernel();
+  LoadedKernel(const LoadedKernel&) = delete;
+  LoadedKernel& operator=(const LoadedKernel&) = delete;
+
+  /// Enqueues `launch` (whose kernel index the caller has resolved to this one). An empty grid does nothing. Throws
+  /// DeviceError naming the kernel, the grid and the driver's reason.
+  void launch(Stream& stream, const Launch& launch) const;
+
+  const std::string& entry() const { return entry_; }
+  int registers() const { return registers_; }        ///< of one thread
+  int local_bytes() const { return local_bytes_; }    ///< of one thread: stack and spills
+  int shared_bytes() const { return shared_bytes_; }  ///< static, of one block
+  int max_threads() const { return max_threads_; }    ///< of one block
+
+ private:
+  friend std::shared_ptr<const LoadedKernel> load(const DevicePtr&, std::shared_ptr<const Cubin>, const std::string&);
+  LoadedKernel(DevicePtr device, std::shared_ptr<const Cubin> cubin, std::string entry);
+  void allow_shared(std::uint32_t bytes) const;
+
+  DevicePtr device_;
+  std::shared_ptr<const Cubin> cubin_;
+  std::string entry_;
+  void* module_ = nullptr;
+  void* function_ = nullptr;
+  int registers_ = 0, local_bytes_ = 0, shared_bytes_ = 0, max_threads_ = 0;
+  mutable std::atomic<std::uint32_t> allowed_shared_ = 0;  // dynamic, raised when a launch asks for more
+};
+
+/// Throws DeviceError when the cubin is for another architecture or has no such kernel.
+std::shared_ptr<const LoadedKernel> load(const DevicePtr& device, std::shared_ptr<const Cubin> cubin,
+                                         const std::string& entry);
+
+}  // namespace xinfer::gpu
