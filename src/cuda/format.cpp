@@ -1,6 +1,7 @@
 #include "cuda/format.h"
 
 #include <stdexcept>
+#include <utility>
 
 #include "cuda/step.h"
 
@@ -57,7 +58,8 @@ std::string_view device_name_of(Element element) {
 std::string to_string(const Format& format) {
   std::string text(name_of(format.element));
   if (format.order == Order::kChannelsLast) return text + (format.padded ? " nhwc" : " nhwc, unpadded");
-  return text + (format.padded ? " rows, padded" : " rows");
+  text += format.order == Order::kHeadsSwapped ? " heads swapped" : " rows";
+  return text + (format.padded ? ", padded" : "");
 }
 
 Strides strides_of(const Dims& dims, const Format& format) {
@@ -66,9 +68,10 @@ Strides strides_of(const Dims& dims, const Format& format) {
   // Stored order of the axes, outermost first.
   std::vector<std::size_t> order;
   for (std::size_t i = 0; i < dims.size(); ++i) {
-    if (format.order == Order::kRows || i != 1) order.push_back(i);
+    if (format.order != Order::kChannelsLast || i != 1) order.push_back(i);
   }
   if (format.order == Order::kChannelsLast) order.push_back(1);
+  if (format.order == Order::kHeadsSwapped) std::swap(order.at(1), order.at(2));
   result.inner = dims.empty() ? 1 : dims[order.back()];
   result.pitch = format.padded ? (result.inner + kPadding - 1) / kPadding * kPadding : result.inner;
   std::int64_t step = 1;
@@ -85,7 +88,15 @@ std::size_t bytes_of(const Dims& dims, const Format& format) {
 }
 
 bool fits(const Format& format, std::size_t rank) {
-  return format.order == Order::kRows || (rank >= 3 && rank <= 5);
+  switch (format.order) {
+    case Order::kRows:
+      return true;
+    case Order::kChannelsLast:
+      return rank >= 3 && rank <= 5;
+    case Order::kHeadsSwapped:
+      return rank == 4;
+  }
+  return false;
 }
 
 bool same_memory(const Dims& dims, const Format& a, const Format& b) {

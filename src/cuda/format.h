@@ -22,6 +22,7 @@ std::string_view device_name_of(Element element);  ///< the type in device code 
 enum class Order : std::uint8_t {
   kRows,          ///< row-major in the logical order
   kChannelsLast,  ///< N, spatial..., C (rank 3 to 5)
+  kHeadsSwapped,  ///< axes 1 and 2 swapped (rank 4): attention heads (N, H, S, D) as linear layers read and write them
 };
 
 /// How a value is stored. Where `padded`, the innermost stored axis is padded to a multiple of 16 elements; producers
@@ -35,11 +36,12 @@ struct Format {
   static Format rows(Element e) { return {e, Order::kRows, false}; }
   static Format padded_rows(Element e) { return {e, Order::kRows, true}; }
   static Format nhwc(Element e) { return {e, Order::kChannelsLast, true}; }
+  static Format swapped(Element e) { return {e, Order::kHeadsSwapped, false}; }
 };
 
 inline constexpr std::int64_t kPadding = 16;  ///< elements
 
-/// "f16 rows", "s8 nhwc".
+/// "f16 rows", "s8 nhwc", "f16 heads swapped".
 std::string to_string(const Format& format);
 
 /// Strides in elements of each logical axis, and the number of elements stored.
