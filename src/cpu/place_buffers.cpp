@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "cpu/executable.h"
-#include "cpu/memory_plan.h"
+#include "core/memory_plan.h"
 
 namespace xinfer::cpu {
 namespace {

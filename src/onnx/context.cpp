@@ -85,7 +85,7 @@ std::vector<std::int64_t> NodeContext::axes(const std::vector<std::int64_t>& giv
 
 // -- Contents of inputs -----------------------------------------------------------------------------------------
 
-const Tensor& NodeContext::constant(std::size_t index, const char* what) const {
+Tensor NodeContext::constant(std::size_t index, const char* what) const {
   const ir::Value& value = state_.graph.value(input(index));
   if (!value.is_constant()) {
     throw UnsupportedError(fmt::format("the {} ('{}') must be constant, but the model computes it", what, value.name));
@@ -94,7 +94,7 @@ const Tensor& NodeContext::constant(std::size_t index, const char* what) const {
 }
 
 std::vector<std::int64_t> NodeContext::integers(std::size_t index, const char* what) const {
-  const Tensor& tensor = constant(index, what);
+  const Tensor tensor = constant(index, what);
   if (tensor.rank() > 1) throw ModelError(fmt::format("the {} has rank {} instead of 1", what, tensor.rank()));
   switch (tensor.dtype()) {
     case DataType::kInt64:
@@ -112,7 +112,7 @@ std::vector<std::int64_t> NodeContext::integers(std::size_t index, const char* w
 }
 
 std::vector<float> NodeContext::reals(std::size_t index, const char* what) const {
-  const Tensor& tensor = constant(index, what);
+  const Tensor tensor = constant(index, what);
   if (tensor.dtype() != DataType::kFloat32) {
     const std::vector<std::int64_t> values = integers(index, what);
     return {values.begin(), values.end()};

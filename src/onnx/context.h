@@ -54,8 +54,9 @@ class NodeContext {
   std::vector<std::int64_t> axes(const std::vector<std::int64_t>& axes, std::size_t rank) const;
 
   // -- Contents of inputs ---------------------------------------------------------------------------------------
-  /// The tensor of a constant input. Throws UnsupportedError saying that `what` must be known.
-  const Tensor& constant(std::size_t index, const char* what) const;
+  /// The tensor of a constant input, as a handle: adding nodes may move the value. Throws UnsupportedError saying that
+  /// `what` must be known.
+  Tensor constant(std::size_t index, const char* what) const;
   /// Contents of a constant integer or float input as numbers.
   std::vector<std::int64_t> integers(std::size_t index, const char* what) const;
   std::vector<float> reals(std::size_t index, const char* what) const;

@@ -114,7 +114,7 @@ void dropout(NodeContext& c) {
   c.expect_inputs(1, 3);
   c.expect_unused_from(1, "mask");
   if (c.opset() >= 12 && c.has(2)) {
-    const Tensor& training = c.constant(2, "training_mode");
+    const Tensor training = c.constant(2, "training_mode");
     if (training.dtype() == DataType::kBool && training.numel() == 1 && training.data<bool>()[0]) {
       throw UnsupportedError("it is in training mode; export the model with model.eval()");
     }

@@ -96,7 +96,7 @@ void one_hot(NodeContext& c) {
   c.expect_inputs(3, 3);
   const std::int64_t depth = c.has(1) ? static_cast<std::int64_t>(c.real(1, "depth")) : 0;
   if (depth < 1 || depth > kMostFilled) throw ModelError(fmt::format("its depth is {}", depth));
-  const Tensor& values = c.constant(2, "values");
+  const Tensor values = c.constant(2, "values");
   if (values.numel() != 2) throw ModelError("its values are not one pair");
   const std::size_t rank = c.rank(c.input(0)) + 1;
   const std::size_t axis = c.axis(c.attributes().integer("axis", -1), rank);

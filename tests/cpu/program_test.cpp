@@ -7,7 +7,7 @@
 
 #include "cpu/harness.h"
 #include "cpu/implementations.h"
-#include "cpu/memory_plan.h"
+#include "core/memory_plan.h"
 #include "ir/quantize_nodes.h"
 #include "ir/schema.h"
 #include "reference/reference.h"

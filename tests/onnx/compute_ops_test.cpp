@@ -131,7 +131,7 @@ TEST(ActivationConverter, ReadsClipInBothForms) {
     m.tensor("high", {}, TensorProto::FLOAT).add_float_data(6);
     if (opset < 11) m.node("Clip", {"x"}, {"y"}).with_real("min", 0).with_real("max", 6);
     if (opset >= 11) m.node("Clip", {"x", "low", "high"}, {"y"});
-    const auto& attrs = only(m.read(), OpType::kUnary).as<ir::UnaryAttrs>();
+    const auto attrs = only(m.read(), OpType::kUnary).as<ir::UnaryAttrs>();
     EXPECT_EQ(attrs, (ir::UnaryAttrs{UnaryKind::kClip, 0, 6})) << opset;
   }
   ModelBuilder relu;

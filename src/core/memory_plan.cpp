@@ -1,19 +1,19 @@
-#include "cpu/memory_plan.h"
+#include "core/memory_plan.h"
 
 #include <algorithm>
 #include <limits>
 #include <numeric>
 
-namespace xinfer::cpu {
+namespace xinfer {
 namespace {
 
-constexpr std::size_t kAlignment = 64;
-
-std::size_t aligned(std::size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
+std::size_t round_up(std::size_t bytes, std::size_t alignment) {
+  return (bytes + alignment - 1) / alignment * alignment;
+}
 
 }  // namespace
 
-MemoryPlan plan_memory(const std::vector<Lifetime>& lifetimes) {
+MemoryPlan plan_memory(const std::vector<Lifetime>& lifetimes, std::size_t alignment) {
   MemoryPlan plan;
   plan.offsets.assign(lifetimes.size(), 0);
   std::vector<std::size_t> by_size(lifetimes.size());
@@ -23,7 +23,7 @@ MemoryPlan plan_memory(const std::vector<Lifetime>& lifetimes) {
   std::vector<std::size_t> placed;  // kept sorted by offset
   for (const std::size_t buffer : by_size) {
     const Lifetime& life = lifetimes[buffer];
-    const std::size_t bytes = aligned(life.bytes);
+    const std::size_t bytes = round_up(life.bytes, alignment);
     std::size_t best = std::numeric_limits<std::size_t>::max();
     std::size_t best_gap = std::numeric_limits<std::size_t>::max();
     std::size_t end = 0;
@@ -35,7 +35,7 @@ MemoryPlan plan_memory(const std::vector<Lifetime>& lifetimes) {
         best = end;
         best_gap = begin - end;
       }
-      end = std::max(end, begin + aligned(o.bytes));
+      end = std::max(end, begin + round_up(o.bytes, alignment));
     }
     plan.offsets[buffer] = best_gap == std::numeric_limits<std::size_t>::max() ? end : best;
     plan.arena_bytes = std::max(plan.arena_bytes, plan.offsets[buffer] + bytes);
@@ -46,4 +46,4 @@ MemoryPlan plan_memory(const std::vector<Lifetime>& lifetimes) {
   return plan;
 }
 
-}  // namespace xinfer::cpu
+}  // namespace xinfer
