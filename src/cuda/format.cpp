@@ -111,8 +111,8 @@ bool same_memory(const Dims& dims, const Format& a, const Format& b) {
   return true;
 }
 
-Element Request::element_of(const ir::Value& value) const {
-  switch (value.dtype) {
+Element element_of(DataType type, Element real) {
+  switch (type) {
     case DataType::kFloat32:
       return real;
     case DataType::kInt8:

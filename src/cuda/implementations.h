@@ -35,6 +35,8 @@ Creation create_direct_linear(const Request& request, const Tactic& tactic);
 Creation create_direct_matmul(const Request& request, const Tactic& tactic);
 // depthwise.cpp
 Creation create_depthwise(const Request& request, const Tactic& tactic);
+// stem.cpp: first layers of up to four channels
+Creation create_stem_conv(const Request& request, const Tactic& tactic);
 // pool.cpp
 Creation create_pool(const Request& request, const Tactic& tactic);
 Creation create_reduce(const Request& request, const Tactic& tactic);

@@ -17,6 +17,8 @@ struct StepInfo {
   std::string node;
   ir::OpType op = ir::OpType::kUnary;
   std::string implementation;         ///< e.g. "igemm:128x128x64x4", "folded into conv1"
+  std::string choice;                 ///< the name of its entry in the list of implementations; empty when folded
+  Tactic tactic;
   std::vector<std::string> refusals;  ///< "implementation: reason" of every better one that was passed over
   Element compute = Element::kF16;
   std::string format;  ///< of its first output
@@ -26,6 +28,7 @@ struct StepInfo {
 };
 
 /// Which implementation and variant a node gets, where the caller knows better than the lists' order (the tuner, tests).
+/// When it refuses the node, the list decides after all.
 struct Choice {
   std::string implementation;
   Tactic tactic;
@@ -47,7 +50,6 @@ struct Buffer {
   std::size_t index = 0;  ///< kInput, kOutput: which one; kConstant: which of Program::constants
   std::size_t bytes = 0;
   int root = -1;           ///< the buffer whose memory this one shares; -1: its own
-  std::size_t root_offset = 0;  ///< bytes into it
   std::size_t offset = 0;  ///< kArena: place in the arena
 };
 

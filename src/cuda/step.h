@@ -55,6 +55,9 @@ class Step {
   double macs = 0;     ///< multiply-accumulates, for the floor
 };
 
+/// s8, u8, ... as the graph says; `real` for f32.
+Element element_of(DataType type, Element real);
+
 /// The machine that a program is compiled for.
 struct Target {
   gpu::Arch arch;
@@ -88,8 +91,7 @@ struct Request {
   Dims output_dims(std::size_t i = 0) const { return output(i).shape.at(batch); }
   Element input_element(std::size_t i) const { return element_of(input(i)); }
   Element output_element(std::size_t i = 0) const { return element_of(output(i)); }
-  /// s8, u8, ... as the graph says; `real` for f32.
-  Element element_of(const ir::Value& value) const;
+  Element element_of(const ir::Value& value) const { return cuda::element_of(value.dtype, real); }
 };
 
 /// A step, or the reason why this implementation can't take the node.

@@ -1,0 +1,274 @@
+// Lowering: walks the graph, takes an implementation for each node, and puts reformats where a consumer wants another
+// format than the producer chose.
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <stdexcept>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "core/hash.h"
+#include "cuda/host_format.h"
+#include "cuda/implementations.h"
+#include "cuda/placement.h"
+#include "cuda/program.h"
+#include "xinfer/core/errors.h"
+
+namespace xinfer::cuda {
+namespace {
+
+/// A value in one format.
+struct Version {
+  Format format;
+  int buffer;
+};
+
+class Lowering {
+ public:
+  explicit Lowering(Program& program) : program_(program), graph_(*program.graph) {}
+
+  void run() {
+    for (std::size_t i = 0; i < graph_.inputs().size(); ++i) {
+      const ir::ValueId id = graph_.inputs()[i];
+      const Format format = outside_format(id);
+      const int buffer = new_buffer(id, format);
+      program_.buffers.back().home = Buffer::Home::kInput;
+      program_.buffers.back().index = i;
+      versions_[id].push_back({format, buffer});
+      program_.visible.push_back({id, buffer, format});
+    }
+    for (const ir::NodeId id : graph_.order()) lower_node(id);
+    for (std::size_t i = 0; i < graph_.outputs().size(); ++i) lower_output(i);
+  }
+
+ private:
+  Dims dims_of(ir::ValueId id) const { return graph_.value(id).shape.at(program_.batch); }
+
+  /// Graph inputs and outputs are plain tensors of the type that the graph says.
+  Format outside_format(ir::ValueId id) const {
+    return Format::rows(element_of(graph_.value(id).dtype, Element::kF32));
+  }
+
+  Request request_of(const ir::Node& node) const {
+    return Request{graph_, node, program_.batch, program_.options.target, program_.options.real, {}, ir::kNone};
+  }
+
+  int new_buffer(ir::ValueId id, const Format& format) {
+    Buffer buffer;
+    buffer.bytes = bytes_of(dims_of(id), format);
+    program_.buffers.push_back(buffer);
+    return static_cast<int>(program_.buffers.size()) - 1;
+  }
+
+  int constant_buffer(ir::ValueId id, const Format& format) {
+    const Tensor tensor = *graph_.value(id).constant;
+    const int buffer = new_buffer(id, format);
+    program_.buffers.back().home = Buffer::Home::kConstant;
+    program_.buffers.back().index = program_.constants.size();
+    program_.constants.push_back({fmt::format("constant {} {} {}", hash_bytes(tensor.raw(), tensor.bytes()),
+                                              xinfer::to_string(tensor.shape()), to_string(format)),
+                                  [tensor, format] { return encode(tensor, format); }});
+    return buffer;
+  }
+
+  /// Buffer that holds `id` in `format`; inserts a reformat, counted to `info`, when there is none yet.
+  int use(ir::ValueId id, const Format& format, std::size_t info) {
+    const ir::Value& value = graph_.value(id);
+    const Dims dims = dims_of(id);
+    auto& versions = versions_[id];
+    for (const Version& version : versions) {
+      if (same_memory(dims, version.format, format)) return version.buffer;
+    }
+    if (value.is_constant()) {
+      versions.push_back({format, constant_buffer(id, format)});
+      return versions.back().buffer;
+    }
+    if (versions.empty()) throw std::logic_error(fmt::format("value '{}' is used before it is computed", value.name));
+    const Version from = versions.front();
+    const int buffer = new_buffer(id, format);
+    program_.items.push_back({create_reformat(dims, from.format, format), {from.buffer}, {buffer}, info});
+    ++program_.infos[info].reformats;
+    versions.push_back({format, buffer});
+    return buffer;
+  }
+
+  /// The Quantize that alone reads the node's only output, when folding it in loses nothing.
+  ir::NodeId following_quantize(const ir::Node& node) const {
+    if (program_.options.keep_values || node.outputs.size() != 1 || node.op == ir::OpType::kQuantize) return ir::kNone;
+    const ir::NodeId consumer = graph_.sole_consumer(node.outputs[0]);
+    if (consumer == ir::kNone || graph_.node(consumer).op != ir::OpType::kQuantize) return ir::kNone;
+    return consumer;
+  }
+
+  std::unique_ptr<Step> try_one(const Implementation& implementation, const Tactic& tactic, const Request& request,
+                                StepInfo& info) {
+    Creation creation = implementation.create(request, tactic);
+    if (auto* step = std::get_if<std::unique_ptr<Step>>(&creation)) {
+      info.choice = implementation.name;
+      info.tactic = tactic;
+      return std::move(*step);
+    }
+    info.refusals.push_back(fmt::format("{}{}: {}", implementation.name,
+                                        request.output_override == ir::kNone ? "" : " (with the Quantize that follows)",
+                                        std::get<Refusal>(creation).reason));
+    return nullptr;
+  }
+
+  std::unique_ptr<Step> try_all(const Request& request, StepInfo& info) {
+    const bool folds = request.output_override != ir::kNone;
+    const auto list = implementations_of(request.node.op);
+    if (program_.options.chooser) {
+      if (const auto choice = program_.options.chooser(request)) {
+        for (const Implementation& implementation : list) {
+          if (implementation.name != choice->implementation || (folds && !implementation.writes_quantized)) continue;
+          if (auto step = try_one(implementation, choice->tactic, request, info)) return step;
+        }
+      }
+    }
+    for (const Implementation& implementation : list) {
+      if (folds && !implementation.writes_quantized) continue;
+      Tactic tactic;
+      if (implementation.tactics != nullptr) {
+        const auto tactics = implementation.tactics(request);
+        if (!tactics.empty()) tactic = tactics.front();
+      }
+      if (auto step = try_one(implementation, tactic, request, info)) return step;
+    }
+    return nullptr;
+  }
+
+  std::unique_ptr<Step> choose(Request& request, StepInfo& info, ir::ValueId quantized) {
+    // With a Quantize behind it, first whoever can take that over: one pass over memory less.
+    if (quantized != ir::kNone) {
+      request.output_override = quantized;
+      if (auto step = try_all(request, info)) return step;
+      request.output_override = ir::kNone;
+    }
+    if (auto step = try_all(request, info)) return step;
+    if (implementations_of(request.node.op).empty()) info.refusals.push_back("the GPU has no such operator");
+    throw UnsupportedError(fmt::format("nothing on the GPU takes node '{}' ({}): {}", request.node.name,
+                                       name_of(request.node.op), fmt::join(info.refusals, "; ")),
+                           "build for the CPU (--device cpu)");
+  }
+
+  void lower_node(ir::NodeId id) {
+    const ir::Node& node = graph_.node(id);
+    const std::size_t info = program_.infos.size();
+    program_.infos.emplace_back();
+    program_.infos[info].node = node.name;
+    program_.infos[info].op = node.op;
+    if (const auto folded = folded_into_.find(id); folded != folded_into_.end()) {
+      program_.infos[info].implementation = "folded into " + folded->second;
+      return;
+    }
+    Request request = request_of(node);
+    for (const ir::ValueId input : node.inputs) {
+      const auto found = input == ir::kNone ? versions_.end() : versions_.find(input);
+      const bool known = found != versions_.end() && !found->second.empty();
+      request.formats.push_back(known ? found->second.front().format : Format{});
+      if (!known && input != ir::kNone) request.formats.back().element = request.element_of(graph_.value(input));
+    }
+    const ir::NodeId quantize = following_quantize(node);
+    std::shared_ptr<const Step> step =
+        choose(request, program_.infos[info], quantize == ir::kNone ? ir::kNone : graph_.node(quantize).outputs[0]);
+    if (request.output_override != ir::kNone) folded_into_.emplace(quantize, node.name);
+    add_item(request, std::move(step), info);
+  }
+
+  void add_item(const Request& request, std::shared_ptr<const Step> step, std::size_t info) {
+    Item item;
+    item.info = info;
+    double bytes = 0;
+    for (std::size_t i = 0; i < request.node.inputs.size(); ++i) {
+      const bool read = request.has(i) && i < step->inputs.size() && step->inputs[i].has_value();
+      item.inputs.push_back(read ? use(request.node.inputs[i], *step->inputs[i], info) : -1);
+      if (read) bytes += static_cast<double>(buffer(item.inputs.back()).bytes);
+      if (!read && request.has(i)) bytes += static_cast<double>(element_count(request.input_dims(i)));  // s8 weights
+    }
+    for (std::size_t i = 0; i < request.node.outputs.size(); ++i) {
+      const ir::ValueId output = request.output_id(i);
+      const int made = new_buffer(output, step->outputs.at(i));
+      item.outputs.push_back(made);
+      versions_[output].push_back({step->outputs[i], made});
+      info_of_value_[output] = info;
+      program_.visible.push_back({output, made, step->outputs[i]});
+      bytes += static_cast<double>(buffer(made).bytes);
+    }
+    StepInfo& text = program_.infos[info];
+    text.implementation = step->implementation;
+    text.compute = step->compute;
+    text.format = to_string(step->outputs.at(0));
+    text.macs = step->macs;
+    text.bytes = step->alias ? 0 : bytes;
+    if (step->alias) {
+      if (buffer(item.outputs[0]).bytes > buffer(item.inputs.at(0)).bytes) {
+        throw std::logic_error(fmt::format("node '{}' aliases a smaller value", request.node.name));
+      }
+      program_.buffers[static_cast<std::size_t>(item.outputs[0])].root = program_.root_of(item.inputs[0]);
+    }
+    item.step = std::move(step);
+    program_.items.push_back(std::move(item));
+  }
+
+  void lower_output(std::size_t index) {
+    const ir::ValueId id = graph_.outputs()[index];
+    const Format format = outside_format(id);
+    const auto made_by = info_of_value_.find(id);
+    const std::size_t info = made_by == info_of_value_.end() ? 0 : made_by->second;
+    const int from = use(id, format, info);
+    Buffer& root = program_.buffers[static_cast<std::size_t>(program_.root_of(from))];
+    if (root.home == Buffer::Home::kArena && root.bytes == buffer(from).bytes) {
+      root.home = Buffer::Home::kOutput;
+      root.index = index;
+      return;
+    }
+    // An input, a constant, or another output: a copy.
+    const int to = new_buffer(id, format);
+    program_.buffers.back().home = Buffer::Home::kOutput;
+    program_.buffers.back().index = index;
+    program_.items.push_back({create_reformat(dims_of(id), format, format), {from}, {to}, info});
+  }
+
+  const Buffer& buffer(int id) const { return program_.buffers[static_cast<std::size_t>(id)]; }
+
+  Program& program_;
+  const ir::Graph& graph_;
+  std::unordered_map<ir::ValueId, std::vector<Version>> versions_;
+  std::unordered_map<ir::ValueId, std::size_t> info_of_value_;
+  std::unordered_map<ir::NodeId, std::string> folded_into_;
+};
+
+}  // namespace
+
+int Program::root_of(int buffer) const {
+  while (buffers[static_cast<std::size_t>(buffer)].root >= 0) buffer = buffers[static_cast<std::size_t>(buffer)].root;
+  return buffer;
+}
+
+std::vector<gpu::KernelSource> Program::kernels() const {
+  std::vector<gpu::KernelSource> result;
+  std::unordered_set<std::string> seen;
+  for (const Item& item : items) {
+    for (const gpu::KernelSource& source : item.step->kernels) {
+      if (seen.insert(gpu::hash_of(source)).second) result.push_back(source);
+    }
+  }
+  return result;
+}
+
+std::shared_ptr<const Program> compile(std::shared_ptr<const ir::Graph> graph, std::int64_t batch,
+                                       const CompileOptions& options) {
+  if (options.real != Element::kF16 && options.real != Element::kF32) {
+    throw std::logic_error("reals are stored as f16 or f32");
+  }
+  auto program = std::make_shared<Program>();
+  program->graph = std::move(graph);
+  program->batch = batch;
+  program->options = options;
+  Lowering(*program).run();
+  place_buffers(*program);
+  return program;
+}
+
+}  // namespace xinfer::cuda
