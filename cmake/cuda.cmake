@@ -5,6 +5,16 @@ find_path(XINFER_CUDA_INCLUDE_DIR cuda.h
           HINTS $ENV{CUDA_HOME}/include $ENV{CUDA_PATH}/include /usr/local/cuda/include ${XINFER_CUDA_WHEELS}/cu13/include)
 mark_as_advanced(XINFER_CUDA_INCLUDE_DIR)
 
+# xinfer_find_nvrtc(<target>): lets the target look for NVRTC where scripts/setup put it.
+function(xinfer_find_nvrtc target)
+  file(GLOB libraries ${XINFER_CUDA_WHEELS}/*/lib/libnvrtc.so.[0-9]*)
+  if(libraries)
+    list(GET libraries -1 library)
+    get_filename_component(folder ${library} DIRECTORY)
+    target_compile_definitions(${target} PRIVATE XINFER_NVRTC_HINT="${folder}")
+  endif()
+endfunction()
+
 # xinfer_embed_kernels(<target> <folder>): adds the texts of the folder's kernels to the target.
 function(xinfer_embed_kernels target folder)
   set(output ${CMAKE_CURRENT_BINARY_DIR}/generated/${target}_kernels.cpp)

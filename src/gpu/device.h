@@ -45,12 +45,15 @@ class Device {
   /// What kernels for it are compiled for.
   Arch arch() const { return best_arch(info_.major, info_.minor); }
   void make_current() const;
+  /// The same for destructors: false where it failed.
+  bool try_make_current() const noexcept;
   /// Bytes of device memory that nobody has allocated.
   std::size_t free_memory() const;
 
  private:
   explicit Device(int index);
   int index_;
+  int handle_ = 0;  // CUdevice
   DeviceInfo info_;
   void* context_ = nullptr;
 };

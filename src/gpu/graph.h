@@ -25,7 +25,6 @@ class Graph {
   std::size_t node_count() const { return nodes_; }
 
  private:
-  void destroy() noexcept;
   DevicePtr device_;
   void* exec_ = nullptr;
   std::size_t nodes_ = 0;

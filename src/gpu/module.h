@@ -1,10 +1,12 @@
 #pragma once
 // A compiled kernel on a device, ready to launch.
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "gpu/compiler.h"
 #include "gpu/device.h"
@@ -20,7 +22,7 @@ class LoadedKernel {
   LoadedKernel& operator=(const LoadedKernel&) = delete;
 
   /// Enqueues `launch` (whose kernel index the caller has resolved to this one). An empty grid does nothing. Throws
-  /// DeviceError naming the kernel, the grid and the driver's reason.
+  /// DeviceError naming the kernel when the arguments don't fit its parameters or the driver refuses.
   void launch(Stream& stream, const Launch& launch) const;
 
   const std::string& entry() const { return entry_; }
@@ -33,6 +35,7 @@ class LoadedKernel {
   friend std::shared_ptr<const LoadedKernel> load(const DevicePtr&, std::shared_ptr<const Cubin>, const std::string&);
   LoadedKernel(DevicePtr device, std::shared_ptr<const Cubin> cubin, std::string entry);
   void allow_shared(std::uint32_t bytes) const;
+  void check_arguments(const KernelArgs& args) const;
 
   DevicePtr device_;
   std::shared_ptr<const Cubin> cubin_;
@@ -40,7 +43,9 @@ class LoadedKernel {
   void* module_ = nullptr;
   void* function_ = nullptr;
   int registers_ = 0, local_bytes_ = 0, shared_bytes_ = 0, max_threads_ = 0;
-  mutable std::atomic<std::uint32_t> allowed_shared_ = 0;  // dynamic, raised when a launch asks for more
+  std::vector<std::pair<std::size_t, std::size_t>> parameters_;  // offset and size of each; empty: unknown
+  mutable std::mutex mutex_;                                     // of allowed_shared_
+  mutable std::uint32_t allowed_shared_ = 0;                     // dynamic; raised when a launch asks for more
 };
 
 /// Throws DeviceError when the cubin is for another architecture or has no such kernel.
