@@ -7,6 +7,7 @@
 //   then         sections, each aligned to 64 bytes, with size and hash in the structure
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,15 +27,39 @@ struct Decision {
   std::string reason;     ///< empty for the node's wanted precision
 };
 
+/// Machine code of one GPU kernel.
+struct DeviceKernel {
+  std::string key;   ///< hash of its source
+  std::string arch;  ///< "90a"
+  Tensor code;       ///< u8: an ELF image
+};
+
+/// Which implementation of a node was fastest, measured on a GPU of this architecture.
+struct TunedChoice {
+  std::string arch;
+  std::int64_t batch = 1;
+  std::string node;
+  std::string implementation;
+  std::vector<int> tactic;
+};
+
+/// What an engine for NVIDIA GPUs holds beyond the graph.
+struct CudaParts {
+  std::vector<std::int64_t> batches;  ///< sizes that kernels were compiled for
+  std::vector<DeviceKernel> kernels;  ///< in the order of arch and key
+  std::vector<TunedChoice> choices;
+};
+
 struct EngineFile {
   std::string producer;  ///< "xinfer 0.1.0"
-  std::string target;    ///< "cpu-x86_64"
+  std::string target;    ///< "cpu-x86_64", "cuda-75,90a"
   std::int64_t max_batch = 1;
   ir::Graph graph;
   Preprocessing preprocessing;
   std::vector<std::string> labels;                         ///< class names, may be empty
   std::vector<Decision> decisions;                         ///< one for each node
   std::vector<std::pair<std::string, std::string>> facts;  ///< provenance, in the order to print
+  std::optional<CudaParts> cuda;                           ///< set: built for NVIDIA GPUs (a CPU can run it too)
 };
 
 /// Writes atomically. The same EngineFile always gives the same bytes. Throws Error on I/O failure.

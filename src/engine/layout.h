@@ -9,6 +9,7 @@ namespace xinfer::engine {
 inline constexpr std::size_t kHeaderSize = 80;
 inline constexpr std::size_t kAlignment = 64;
 inline constexpr std::uint8_t kWeightsSection = 1;
+inline constexpr std::uint8_t kCodeSection = 2;
 inline constexpr char kMagic[8] = {'X', 'I', 'N', 'F', 'E', 'N', 'G', '\0'};
 inline constexpr std::uint32_t kEndianMark = 0x01020304;
 

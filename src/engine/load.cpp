@@ -242,17 +242,62 @@ Preprocessing decode_preprocessing(const fb::Engine& stored) {
 
 std::string text_or_empty(const flatbuffers::String* text) { return text == nullptr ? std::string() : text->str(); }
 
-std::span<const std::byte> weights_of(const fb::Engine& stored, std::span<const std::byte> bytes, std::uint64_t begin) {
-  if (stored.sections()->size() != 1 || stored.sections()->Get(0)->kind() != kWeightsSection) {
+/// The file's sections, each checked against the file and its hash.
+struct Sections {
+  std::span<const std::byte> weights;
+  std::span<const std::byte> code;
+};
+
+Sections sections_of(const fb::Engine& stored, std::span<const std::byte> bytes) {
+  const std::size_t wanted = stored.cuda() == nullptr ? 1 : 2;
+  if (stored.sections()->size() != wanted || stored.sections()->Get(0)->kind() != kWeightsSection ||
+      (wanted == 2 && stored.sections()->Get(1)->kind() != kCodeSection)) {
     damaged("the file's sections are unknown");
   }
-  const fb::Section& section = *stored.sections()->Get(0);
-  if (section.offset() != 0 || section.size() != bytes.size() - begin) {
-    damaged("the weights section does not match the file's size");
+  Sections sections;
+  std::uint64_t begin = 0;
+  for (const fb::Section* section : *stored.sections()) {
+    const bool weights = section->kind() == kWeightsSection;
+    const char* name = weights ? "weights section" : "code section";
+    if (section->offset() != begin || section->size() > bytes.size() - begin) {
+      damaged("the {} does not match the file's size", name);
+    }
+    const auto content = bytes.subspan(begin, section->size());
+    begin += section->size();
+    if (hash_bytes(content) != section->hash()->string_view()) damaged("the {} does not match its hash", name);
+    (weights ? sections.weights : sections.code) = content;
   }
-  const std::span<const std::byte> weights = bytes.subspan(begin);
-  if (hash_bytes(weights) != section.hash()->string_view()) damaged("the weights don't match their hash");
-  return weights;
+  if (begin != bytes.size()) damaged("the {} does not match the file's size", wanted == 1 ? "weights section" : "code section");
+  return sections;
+}
+
+CudaParts decode_cuda(const fb::Cuda& stored, std::span<const std::byte> code,
+                      const std::shared_ptr<const void>& owner) {
+  CudaParts parts;
+  if (stored.batches() != nullptr) {
+    check_alignment(stored.batches());
+    parts.batches.assign(stored.batches()->begin(), stored.batches()->end());
+  }
+  if (stored.kernels() != nullptr) {
+    for (const fb::Kernel* kernel : *stored.kernels()) {
+      if (kernel->offset() > code.size() || kernel->size() > code.size() - kernel->offset()) {
+        damaged("kernel {} lies outside the code section", kernel->key()->str());
+      }
+      // Nothing writes to it; Tensor has no const form.
+      auto* data = const_cast<std::byte*>(code.data() + kernel->offset());
+      parts.kernels.push_back(
+          {kernel->key()->str(), kernel->arch()->str(),
+           Tensor::view(DataType::kUInt8, {static_cast<std::int64_t>(kernel->size())}, data, owner)});
+    }
+  }
+  if (stored.choices() != nullptr) {
+    for (const fb::Choice* choice : *stored.choices()) {
+      TunedChoice out{choice->arch()->str(), choice->batch(), choice->node()->str(), choice->implementation()->str(), {}};
+      if (choice->tactic() != nullptr) out.tactic.assign(choice->tactic()->begin(), choice->tactic()->end());
+      parts.choices.push_back(std::move(out));
+    }
+  }
+  return parts;
 }
 
 EngineFile decode(const MappedFile& file) {
@@ -266,7 +311,7 @@ EngineFile decode(const MappedFile& file) {
   flatbuffers::Verifier verifier(data, structure.size());
   if (!fb::VerifyEngineBuffer(verifier)) damaged("the structure is malformed");
   const fb::Engine& stored = *fb::GetEngine(data);
-  const auto weights = weights_of(stored, bytes, sections_begin(header.structure_size));
+  const Sections sections = sections_of(stored, bytes.subspan(sections_begin(header.structure_size)));
 
   EngineFile engine;
   engine.producer = stored.producer()->str();
@@ -286,7 +331,8 @@ EngineFile decode(const MappedFile& file) {
   if (stored.facts() != nullptr) {
     for (const fb::Fact* fact : *stored.facts()) engine.facts.emplace_back(fact->key()->str(), fact->value()->str());
   }
-  engine.graph = GraphDecoder(*stored.graph(), weights, file.owner()).decode();
+  engine.graph = GraphDecoder(*stored.graph(), sections.weights, file.owner()).decode();
+  if (stored.cuda() != nullptr) engine.cuda = decode_cuda(*stored.cuda(), sections.code, file.owner());
   try {
     ir::verify(engine.graph, "loading");
   } catch (const std::logic_error& error) {

@@ -21,11 +21,14 @@ constexpr std::string_view kZeros(
     "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
     kAlignment);
 
-/// The weights section as pieces that point into the constants, with the padding between them.
-struct Weights {
+/// A section as pieces that point into constants or code, with the padding between them.
+struct Pieces {
   std::vector<std::string_view> parts;
-  std::vector<std::uint64_t> offsets;  // by ValueId
   std::uint64_t size = 0;
+};
+
+struct Weights : Pieces {
+  std::vector<std::uint64_t> offsets;  // by ValueId
 };
 
 Weights collect_weights(const ir::Graph& graph) {
@@ -41,6 +44,30 @@ Weights collect_weights(const ir::Graph& graph) {
     weights.size += tensor.bytes() + padding_after(tensor.bytes());
   }
   return weights;
+}
+
+/// Appends to `code` the kernels' machine code, and returns their table.
+Offset<fb::Cuda> encode_cuda(FlatBufferBuilder& builder, const CudaParts& cuda, Pieces& code) {
+  std::vector<Offset<fb::Kernel>> kernels;
+  for (const DeviceKernel& kernel : cuda.kernels) {
+    const std::size_t size = kernel.code.bytes();
+    kernels.push_back(fb::CreateKernelDirect(builder, kernel.key.c_str(), kernel.arch.c_str(), code.size, size));
+    code.parts.emplace_back(static_cast<const char*>(kernel.code.raw()), size);
+    code.parts.push_back(kZeros.substr(0, padding_after(size)));
+    code.size += size + padding_after(size);
+  }
+  std::vector<Offset<fb::Choice>> choices;
+  for (const TunedChoice& c : cuda.choices) {
+    choices.push_back(fb::CreateChoiceDirect(builder, c.arch.c_str(), c.batch, c.node.c_str(), c.implementation.c_str(),
+                                             &c.tactic));
+  }
+  return fb::CreateCudaDirect(builder, &cuda.batches, &kernels, &choices);
+}
+
+std::string hash_of(const Pieces& section) {
+  Hasher hasher;
+  for (const std::string_view part : section.parts) hasher.update(part.data(), part.size());
+  return hasher.hex();
 }
 
 std::vector<fb::Dim> encode_shape(const ir::Shape& shape) {
@@ -80,8 +107,7 @@ Offset<fb::Graph> encode_graph(FlatBufferBuilder& builder, const ir::Graph& grap
 
 void save(const EngineFile& engine, const std::string& path) {
   const Weights weights = collect_weights(engine.graph);
-  Hasher hasher;
-  for (const std::string_view part : weights.parts) hasher.update(part.data(), part.size());
+  Pieces code;
 
   // The structure holds the sections' offsets, which depend on its own size: sections are counted from its end.
   FlatBufferBuilder builder(1 << 16);
@@ -100,20 +126,26 @@ void save(const EngineFile& engine, const std::string& path) {
   for (const auto& [key, value] : engine.facts) {
     facts.push_back(fb::CreateFactDirect(builder, key.c_str(), value.c_str()));
   }
-  const std::vector<Offset<fb::Section>> sections = {
-      fb::CreateSectionDirect(builder, kWeightsSection, 0, weights.size, hasher.hex().c_str())};
+  Offset<fb::Cuda> cuda;
+  if (engine.cuda) cuda = encode_cuda(builder, *engine.cuda, code);
+  std::vector<Offset<fb::Section>> sections = {
+      fb::CreateSectionDirect(builder, kWeightsSection, 0, weights.size, hash_of(weights).c_str())};
+  if (engine.cuda) {
+    sections.push_back(
+        fb::CreateSectionDirect(builder, kCodeSection, weights.size, code.size, hash_of(code).c_str()));
+  }
   const auto producer = builder.CreateString(engine.producer);
   const auto target = builder.CreateString(engine.target);
   const auto labels = builder.CreateVectorOfStrings(engine.labels);
   fb::FinishEngineBuffer(builder, fb::CreateEngine(builder, producer, target, engine.max_batch, graph,
                                                    builder.CreateVector(steps), labels, builder.CreateVector(decisions),
-                                                   builder.CreateVector(facts), builder.CreateVector(sections)));
+                                                   builder.CreateVector(facts), builder.CreateVector(sections), cuda));
 
   const std::string_view structure(reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize());
   const std::uint64_t begin = sections_begin(structure.size());
   Header header;
   header.version = kFormatVersion;
-  header.file_size = begin + weights.size;
+  header.file_size = begin + weights.size + code.size;
   header.structure_offset = kHeaderSize;
   header.structure_size = structure.size();
   const std::string digest = hash_bytes(structure.data(), structure.size());
@@ -123,6 +155,7 @@ void save(const EngineFile& engine, const std::string& path) {
   std::vector<std::string_view> parts = {std::string_view(bytes.data(), bytes.size()), structure,
                                          kZeros.substr(0, begin - kHeaderSize - structure.size())};
   parts.insert(parts.end(), weights.parts.begin(), weights.parts.end());
+  parts.insert(parts.end(), code.parts.begin(), code.parts.end());
   write_file_atomically(path, parts);
 }
 

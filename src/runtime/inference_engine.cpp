@@ -9,7 +9,8 @@
 #include <unordered_map>
 
 #include "engine/engine_file.h"
-#include "runtime/session.h"
+#include "gpu/device.h"
+#include "runtime/backend.h"
 #include "runtime/worker_pool.h"
 #include "xinfer/core/errors.h"
 #include "xtorch/xtorch.h"
@@ -23,9 +24,11 @@ TensorInfo describe(const ir::Value& value, const std::string& name) {
   return info;
 }
 
-std::string precision_name(DataType type) {
-  if (is_int8_like(type)) return "int8";
-  return type == DataType::kFloat32 ? "fp32" : std::string(name_of(type));
+std::unique_ptr<Backend> make_backend(const std::shared_ptr<const ir::Graph>& graph, const engine::EngineFile& file,
+                                      const RuntimeOptions& options) {
+  const bool on_gpu =
+      options.device == Device::kCuda || (options.device == Device::kAuto && file.cuda && gpu::device_count() > 0);
+  return on_gpu ? make_cuda_backend(graph, file, options) : make_cpu_backend(graph, options.threads);
 }
 
 }  // namespace
@@ -34,7 +37,6 @@ struct InferenceEngine::Impl {
   Impl(engine::EngineFile engine_file, const RuntimeOptions& options)
       : file(std::move(engine_file)),
         graph(std::make_shared<ir::Graph>(file.graph)),
-        session(graph, options.threads),
         async_workers(options.async_workers) {
     if (options.threads < 0) throw Error(fmt::format("the number of threads can't be {}", options.threads));
     if (async_workers < 1)
@@ -44,16 +46,17 @@ struct InferenceEngine::Impl {
       outputs.push_back(describe(graph->value(graph->outputs()[i]), graph->output_names()[i]));
     }
     for (const engine::Decision& decision : file.decisions) reasons.emplace(decision.node, decision.reason);
+    backend = make_backend(graph, file, options);
   }
 
   void check_batch(std::int64_t batch) const;
   /// Batch size that `given` imply; throws EngineError naming the first tensor that doesn't fit.
   std::int64_t check_inputs(const std::vector<Tensor>& given) const;
   std::vector<Tensor> make_outputs(std::int64_t batch) const;
-  std::vector<LayerInfo> layers(const cpu::Program& program) const;
+  /// Adds what the engine knows of its layers.
+  std::vector<LayerInfo> complete(std::vector<LayerInfo> layers) const;
   void run(std::int64_t batch, const std::vector<Tensor>& in, std::vector<Tensor>& out) {
-    const Session::Lease lease = session.lease(batch);
-    lease.program().run(lease.context(), in, out);
+    backend->run(batch, in, out);
   }
 
   engine::EngineFile file;
@@ -61,7 +64,7 @@ struct InferenceEngine::Impl {
   std::vector<TensorInfo> inputs;
   std::vector<TensorInfo> outputs;
   std::unordered_map<std::string, std::string> reasons;
-  Session session;
+  std::unique_ptr<Backend> backend;
   int async_workers;
   std::once_flag pool_made;
   std::optional<WorkerPool> pool;  // last: its jobs use the members above
@@ -119,27 +122,17 @@ std::vector<Tensor> InferenceEngine::Impl::make_outputs(std::int64_t batch) cons
   return result;
 }
 
-std::vector<LayerInfo> InferenceEngine::Impl::layers(const cpu::Program& program) const {
+std::vector<LayerInfo> InferenceEngine::Impl::complete(std::vector<LayerInfo> layers) const {
   std::unordered_map<std::string, const ir::Node*> nodes;
   for (const ir::NodeId id : graph->order()) nodes.emplace(graph->node(id).name, &graph->node(id));
-  std::vector<LayerInfo> result;
-  for (const cpu::StepInfo& step : program.steps()) {
-    LayerInfo layer;
-    layer.name = step.node;
-    layer.op = ir::name_of(step.op);
-    layer.precision = precision_name(step.compute_type);
-    layer.implementation = step.implementation;
-    layer.layout = step.layout;
-    layer.reorders = step.reorders;
-    layer.refusals = step.refusals;
-    if (const auto found = reasons.find(step.node); found != reasons.end()) layer.reason = found->second;
-    if (const auto found = nodes.find(step.node); found != nodes.end() && !found->second->outputs.empty()) {
+  for (LayerInfo& layer : layers) {
+    if (const auto found = reasons.find(layer.name); found != reasons.end()) layer.reason = found->second;
+    if (const auto found = nodes.find(layer.name); found != nodes.end() && !found->second->outputs.empty()) {
       const ir::Value& out = graph->value(found->second->outputs.front());
       if (out.quantization) layer.output_scales = out.quantization->scales;
     }
-    result.push_back(std::move(layer));
   }
-  return result;
+  return layers;
 }
 
 InferenceEngine::InferenceEngine(const std::string& path, const RuntimeOptions& options)
@@ -259,28 +252,31 @@ Tensor InferenceEngine::load_images(const std::vector<std::string>& paths) const
 
 std::vector<LayerInfo> InferenceEngine::layers(std::int64_t batch_size) const {
   impl_->check_batch(batch_size);
-  const Session::Lease lease = impl_->session.lease(batch_size);
-  return impl_->layers(lease.program());
+  return impl_->complete(impl_->backend->layers(batch_size));
 }
 
 std::vector<LayerInfo> InferenceEngine::profile(const std::vector<Tensor>& inputs, int iterations) const {
   const std::int64_t batch = impl_->check_inputs(inputs);
   std::vector<Tensor> outputs = impl_->make_outputs(batch);
-  const Session::Lease lease = impl_->session.lease(batch);
-  std::vector<LayerInfo> layers = impl_->layers(lease.program());
-  std::vector<std::vector<std::int64_t>> samples(layers.size());
-  lease.program().run(lease.context(), inputs, outputs);
-  for (int i = 0; i < std::max(1, iterations); ++i) {
-    cpu::StepTimes times;
-    lease.program().run(lease.context(), inputs, outputs, nullptr, &times);
-    for (std::size_t s = 0; s < layers.size(); ++s) samples[s].push_back(times.at(s));
-  }
-  for (std::size_t s = 0; s < layers.size(); ++s) {
-    auto middle = samples[s].begin() + static_cast<std::ptrdiff_t>(samples[s].size() / 2);
-    std::nth_element(samples[s].begin(), middle, samples[s].end());
-    layers[s].microseconds = static_cast<double>(*middle) / 1e3;
-  }
-  return layers;
+  return impl_->complete(impl_->backend->profile(batch, inputs, outputs, iterations));
 }
+
+double InferenceEngine::device_time(const std::vector<Tensor>& inputs, int iterations) const {
+  const std::int64_t batch = impl_->check_inputs(inputs);
+  std::vector<Tensor> outputs = impl_->make_outputs(batch);
+  return impl_->backend->device_time(batch, inputs, outputs, iterations);
+}
+
+void InferenceEngine::infer_async(std::int64_t batch_size, const std::vector<void*>& inputs,
+                                  const std::vector<void*>& outputs, void* stream) const {
+  impl_->check_batch(batch_size);
+  if (inputs.size() != impl_->inputs.size() || outputs.size() != impl_->outputs.size()) {
+    throw EngineError(fmt::format("the engine has {} inputs and {} outputs, {} and {} addresses were given",
+                                  impl_->inputs.size(), impl_->outputs.size(), inputs.size(), outputs.size()));
+  }
+  impl_->backend->enqueue(batch_size, inputs, outputs, stream);
+}
+
+std::string InferenceEngine::device_name() const { return impl_->backend->device_name(); }
 
 }  // namespace xinfer::runtime

@@ -159,6 +159,22 @@ TEST(HostileWeights, BooleansAreZeroOrOne) {
   EXPECT_THAT(load_error(tampered(bytes, [&](fb::EngineT& e) { e.sections[0]->hash = hash; })), HasSubstr("no bool"));
 }
 
+TEST(HostileKernels, LieInsideTheirSection) {
+  EngineFile file = small_engine();
+  file.cuda.emplace();
+  file.cuda->kernels.push_back({"key", "90a", Tensor::from<std::uint8_t>({3}, {1, 2, 3})});
+  const std::string bytes = bytes_of(file);
+  ASSERT_EQ(load_error(bytes), "");
+  const auto with = [&](auto change) { return load_error(tampered(bytes, change)); };
+  EXPECT_THAT(with([](fb::EngineT& e) { e.cuda->kernels[0]->offset = 65; }), HasSubstr("outside the code"));
+  EXPECT_THAT(with([](fb::EngineT& e) { e.cuda->kernels[0]->size = ~std::uint64_t{0}; }), HasSubstr("outside the code"));
+  EXPECT_THAT(with([](fb::EngineT& e) { e.sections[1]->size += 64; }), HasSubstr("code section"));
+  EXPECT_THAT(with([](fb::EngineT& e) { e.cuda.reset(); }), HasSubstr("sections"));
+  std::string damaged = bytes;
+  damaged[damaged.size() - 64] ^= 1;
+  EXPECT_THAT(load_error(damaged), HasSubstr("code section"));
+}
+
 /// Random changes of the structure with a right hash: load() may accept one that happens to make sense, and must refuse
 /// the others with an EngineError.
 TEST(HostileBytes, NeverGetPastTheChecks) {

@@ -77,6 +77,40 @@ TEST(RoundTrip, KeepsEverythingBesideTheGraph) {
   expect_same_values(file.graph, loaded.graph);
 }
 
+EngineFile engine_for_gpus() {
+  EngineFile file = small_engine();
+  CudaParts parts;
+  parts.batches = {1, 4};
+  parts.kernels.push_back({"aa", "75", Tensor::from<std::uint8_t>({3}, {1, 2, 3})});
+  parts.kernels.push_back({"bb", "90a", Tensor::from<std::uint8_t>({70}, std::vector<std::uint8_t>(70, 7))});
+  parts.choices.push_back({"90a", 4, "conv", "igemm_conv", {128, 64}});
+  file.cuda = parts;
+  return file;
+}
+
+TEST(RoundTrip, KeepsWhatGpusNeed) {
+  const EngineFile file = engine_for_gpus();
+  const EngineFile loaded = saved_and_loaded(file);
+  expect_same_values(file.graph, loaded.graph);
+  ASSERT_TRUE(loaded.cuda.has_value());
+  EXPECT_EQ(loaded.cuda->batches, file.cuda->batches);
+  ASSERT_EQ(loaded.cuda->kernels.size(), 2U);
+  for (std::size_t i = 0; i < 2; ++i) {
+    const DeviceKernel& wanted = file.cuda->kernels[i];
+    const DeviceKernel& got = loaded.cuda->kernels[i];
+    EXPECT_EQ(got.key, wanted.key);
+    EXPECT_EQ(got.arch, wanted.arch);
+    ASSERT_EQ(got.code.bytes(), wanted.code.bytes());
+    EXPECT_EQ(std::memcmp(got.code.raw(), wanted.code.raw(), wanted.code.bytes()), 0);
+  }
+  ASSERT_EQ(loaded.cuda->choices.size(), 1U);
+  EXPECT_EQ(loaded.cuda->choices[0].node, "conv");
+  EXPECT_EQ(loaded.cuda->choices[0].implementation, "igemm_conv");
+  EXPECT_EQ(loaded.cuda->choices[0].tactic, (std::vector<int>{128, 64}));
+  EXPECT_EQ(loaded.cuda->choices[0].batch, 4);
+  EXPECT_FALSE(saved_and_loaded(small_engine()).cuda.has_value());
+}
+
 TEST(RoundTrip, AGraphWithoutConstants) {
   EngineFile file = small_engine();
   file.graph = {};

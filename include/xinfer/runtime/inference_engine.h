@@ -19,11 +19,23 @@ struct EngineFile;
 
 namespace xinfer::runtime {
 
+/// Where an engine runs.
+enum class Device : std::uint8_t {
+  kAuto,  ///< on a GPU when the engine was built for GPUs and there is one; else on the CPU
+  kCpu,
+  kCuda,
+};
+
 struct RuntimeOptions {
   /// Threads that work on one inference; 0: as many as OpenMP would use (OMP_NUM_THREADS, else the number of cores).
   int threads = 0;
   /// Inferences that infer_async() runs at the same time.
   int async_workers = 1;
+  Device device = Device::kAuto;
+  /// Index of the GPU, in the driver's order.
+  int gpu = 0;
+  /// False: kernels must have come with the engine or lie in the cache folder; nothing is compiled while running.
+  bool allow_compile = true;
 };
 
 /// An input or output. The first dimension is -1 where it is the batch.
@@ -45,6 +57,8 @@ struct LayerInfo {
   std::string reason;                 ///< why it is not in INT8, when it isn't
   std::vector<float> output_scales;   ///< quantization scale of its output; empty when that is real
   double microseconds = 0;            ///< median time, in the answer of profile()
+  double megabytes = 0;               ///< operands and results, each moved once; 0 where unknown
+  double gigaops = 0;                 ///< multiplications and additions, in thousand millions; 0 where unknown
 };
 
 /// A loaded engine. All member functions may be called from several threads at once; each running call uses its own
@@ -70,6 +84,8 @@ class InferenceEngine {
   /// Provenance: model hash, image hash, calibration method, versions, accuracy figures. In the order to print.
   const std::vector<std::pair<std::string, std::string>>& facts() const;
   const std::string& producer() const;
+  /// Where it runs: "CPU (avx512_vnni)", "NVIDIA H100 80GB HBM3".
+  std::string device_name() const;
 
   // -- Running ------------------------------------------------------------------------------------------------------
   /// Runs one batch of 1 to max_batch_size(); tensors in the order of inputs() and outputs(). The first call with a new
@@ -87,6 +103,13 @@ class InferenceEngine {
   /// Queues a batch and returns at once; errors arrive through the future. The tensors' memory is shared, not copied:
   /// don't write to it before the future is ready.
   std::future<std::vector<Tensor>> infer_async(std::vector<Tensor> inputs) const;
+  /// Enqueues a batch on a CUDA stream (a cudaStream_t or CUstream of the engine's GPU) and returns: no copies, no
+  /// waiting. Inputs and outputs are addresses in device memory, multiples of 16, of plain row-major tensors of the
+  /// shapes of inputs() and outputs() at this batch size, in their order. The first call with new addresses records
+  /// their launches, so reuse buffers. Calls on one stream follow one another; those on several streams are independent.
+  /// Throws EngineError when the engine runs on the CPU.
+  void infer_async(std::int64_t batch_size, const std::vector<void*>& inputs, const std::vector<void*>& outputs,
+                   void* stream) const;
   /// Prepares kernels and memory for a batch size, so that the first infer() with it is as quick as the others. Throws
   /// EngineError when it is not within 1 and max_batch_size().
   void warm_up(std::int64_t batch_size) const;
@@ -99,6 +122,8 @@ class InferenceEngine {
   std::vector<LayerInfo> layers(std::int64_t batch_size = 1) const;
   /// Runs `inputs` `iterations` times and gives the median time of each layer.
   std::vector<LayerInfo> profile(const std::vector<Tensor>& inputs, int iterations) const;
+  /// Median time of one run of `inputs` on the GPU without the copies to and from it, in microseconds; 0 on the CPU.
+  double device_time(const std::vector<Tensor>& inputs, int iterations) const;
   /// The engine's contents, for tools of this project (the header of EngineFile is not installed).
   const engine::EngineFile& file() const;
 
