@@ -9,6 +9,7 @@
 
 #include "cli/commands.h"
 #include "cli/console.h"
+#include "cli/options.h"
 #include "xinfer/core/errors.h"
 #include "xinfer/runtime/inference_engine.h"
 
@@ -21,7 +22,8 @@ struct Options {
   std::string engine;
   std::int64_t batch = 1;
   double seconds = 3;
-  int threads = 0, streams = 1;
+  int streams = 1;
+  DeviceOptions device;
   bool profile = false, json = false;
 };
 
@@ -89,7 +91,9 @@ double percentile(const std::vector<double>& sorted, double share) {
 }
 
 int bench(const Options& o) {
-  const runtime::InferenceEngine engine(o.engine, {.threads = o.threads, .async_workers = o.streams});
+  runtime::RuntimeOptions runtime_options = o.device.runtime();
+  runtime_options.async_workers = o.streams;
+  const runtime::InferenceEngine engine(o.engine, runtime_options);
   const std::vector<Tensor> inputs = make_inputs(engine, o.batch);
   const Timing timing = measure(engine, o, inputs);
   const auto& ms = timing.latencies_ms;
@@ -147,7 +151,7 @@ void add_bench(CLI::App& app, Action& action) {
   command->add_option("--seconds", options->seconds, "How long to measure")
       ->check(CLI::Range(0.0, 3600.0))
       ->capture_default_str();
-  command->add_option("--threads", options->threads, "Threads of one inference (default: one a core)");
+  options->device.add_to(*command);
   command->add_option("--streams", options->streams, "Batches in flight at the same time")
       ->check(CLI::Range(1, 256))
       ->capture_default_str();

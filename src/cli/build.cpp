@@ -14,7 +14,10 @@ namespace {
 
 struct Options {
   std::string model, output, cache, labels, dump_passes;
-  bool int8 = false, fp32 = false, json = false;
+  bool int8 = false, fp32 = false, fp16 = false, json = false, no_tune = false;
+  runtime::Device device = runtime::Device::kCpu;
+  std::vector<std::string> gpu_archs;
+  std::vector<std::int64_t> batches;
   std::int64_t max_batch = 1, check = 100;
   int threads = 0;
   builders::RangeMethod method = builders::RangeMethod::kAuto;
@@ -67,14 +70,25 @@ builders::EngineBuilder make_builder(const Options& o, ProgressBar& bar) {
 }
 
 int build(const Options& o) {
-  if (o.int8 && o.fp32) throw CLI::ValidationError("--int8 and --fp32", "give one of them");
+  const bool for_gpu = o.device == runtime::Device::kCuda || o.fp16 || !o.gpu_archs.empty();
+  if (o.int8 + o.fp32 + o.fp16 > 1) throw CLI::ValidationError("--int8, --fp16 and --fp32", "give one of them");
+  if (o.fp32 && for_gpu) {
+    throw CLI::ValidationError("--fp32", "on GPUs floats are stored as halves: say --fp16, or build for the CPU");
+  }
+  if (!for_gpu && !o.batches.empty()) throw CLI::ValidationError("--batches", "it needs --device cuda");
   if (o.int8 && !o.data.given()) {
     throw CLI::ValidationError("--int8", "calibration needs data: give --calib FOLDER or --calib-npy FILE");
   }
-  if (!o.int8 && !o.fp32) throw CLI::ValidationError("precision", "say --int8 (with --calib) or --fp32");
+  if (!o.int8 && !o.fp32 && !o.fp16) {
+    throw CLI::ValidationError("precision", "say --int8 (with --calib), --fp16 (GPUs) or --fp32");
+  }
   ProgressBar bar;
   builders::EngineBuilder builder = make_builder(o, bar);
   builder.with_max_batch_size(o.max_batch).with_accuracy_check(o.check);
+  if (for_gpu) {
+    builder.with_device(runtime::Device::kCuda).with_tuning(!o.no_tune).with_batches(o.batches);
+    if (!o.gpu_archs.empty()) builder.with_gpu_archs(o.gpu_archs);
+  }
   if (o.int8) builder.with_int8(make_calibrator(o));
   if (!o.int8 && o.preprocessing.given()) builder.with_preprocessing(o.preprocessing.compose().preprocessing());
   if (!o.cache.empty()) builder.with_calibration_cache(o.cache);
@@ -123,14 +137,33 @@ void add_build(CLI::App& app, Action& action) {
       "  xinfer build model.onnx --int8 --calib images/ --resize 224x224 --mean 0.485,0.456,0.406 \\\n"
       "      --std 0.229,0.224,0.225 --max-batch 32 -o model.engine\n"
       "  xinfer build bert.onnx --int8 --calib-npy ids=ids.npy --calib-npy mask=mask.npy -o bert.engine\n"
-      "  xinfer build model.onnx --fp32 -o float.engine");
+      "  xinfer build model.onnx --fp32 -o float.engine\n"
+      "  xinfer build model.onnx --int8 --calib images/ --resize 224x224 --device cuda --max-batch 64 -o gpu.engine\n"
+      "  xinfer build model.onnx --fp16 --gpu-arch 80,90a --max-batch 64 -o half.engine      (no GPU needed)");
   add_common(*command, *options);
   command->add_flag("--int8", options->int8, "Quantize to INT8; needs calibration data");
   command->add_flag("--fp32", options->fp32, "Keep everything in float");
+  command->add_flag("--fp16", options->fp16, "Half precision, on NVIDIA GPUs");
   command->add_option("-o,--output", options->output, "Engine file to write")->required();
   command->add_option("--max-batch", options->max_batch, "Largest batch that the engine takes")
       ->check(CLI::Range(1, 65536))
       ->capture_default_str();
+  const std::string gpu_group = "GPU";
+  command->add_option("--device", options->device, "What to build for (an engine for GPUs runs on CPUs too)")
+      ->transform(device_names(false))
+      ->default_str("cpu")
+      ->group(gpu_group);
+  command
+      ->add_option("--gpu-arch", options->gpu_archs,
+                   "Architectures to compile for, e.g. 80,90a (default: the GPU at hand)")
+      ->delimiter(',')
+      ->group(gpu_group);
+  command
+      ->add_option("--batches", options->batches,
+                   "Batch sizes to compile and tune for, e.g. 1,8,32 (default: 1, 2, 4, ... and the maximum)")
+      ->delimiter(',')
+      ->group(gpu_group);
+  command->add_flag("--no-tune", options->no_tune, "Choose kernels by rule, without timing them")->group(gpu_group);
   command->add_option("--cache", options->cache, "Calibration cache: used when it matches, else written");
   command->add_option("--precision", options->precisions,
                       "PATTERN=fp32 or PATTERN=int8 for nodes by name, with * and ?");

@@ -24,6 +24,7 @@ struct Options {
   bool why = false, raw = false, dot = false, graph = false, json = false;
   std::int64_t batch = 1;
   std::vector<std::string> shapes;
+  DeviceOptions device;
 };
 
 bool looks_like_engine(const std::string& path) {
@@ -98,7 +99,7 @@ nlohmann::json engine_json(const runtime::InferenceEngine& engine, const std::ve
 }
 
 int inspect_engine(const Options& o) {
-  const runtime::InferenceEngine engine(o.file);
+  const runtime::InferenceEngine engine(o.file, o.device.runtime());
   if (o.graph || o.dot) {
     print(o.dot ? ir::to_dot(engine.file().graph) : ir::to_text(engine.file().graph));
     return 0;
@@ -110,6 +111,7 @@ int inspect_engine(const Options& o) {
   }
   std::string text = fmt::format("{}: {}, {}, max batch {}\n", o.file, engine.producer(), engine.file().target,
                                  engine.max_batch_size());
+  text += fmt::format("runs on  {}\n", engine.device_name());
   for (const auto& info : engine.inputs()) {
     text += fmt::format("input   {}: {} {}\n", info.name, name_of(info.dtype), to_string(info.shape));
   }
@@ -159,6 +161,7 @@ void add_inspect(CLI::App& app, Action& action) {
   command->add_flag("--graph", options->graph, "Engine: its graph as text");
   command->add_flag("--dot", options->dot, "The graph in Graphviz format");
   command->add_option("--batch", options->batch, "Engine: batch size to choose kernels for")->capture_default_str();
+  options->device.add_to(*command);
   command->add_option("--shape", options->shapes, "ONNX: fixes an input's shape: ids=Nx128");
   command->add_flag("--json", options->json, "Print JSON");
   command->callback([options, &action] {

@@ -35,7 +35,8 @@ int run(int argc, char** argv) {
       "  xinfer validate model.engine --reference model.onnx --data test/ --max-drop 0.5\n"
       "  xinfer run model.engine cat.png dog.jpg --labels names.txt\n"
       "  xinfer bench model.engine --batch 8\n"
-      "  xinfer inspect model.engine --why",
+      "  xinfer inspect model.engine --why\n"
+      "  xinfer doctor",
       "xinfer"};
   app.set_version_flag("--version", std::string("xinfer ") + xinfer::kVersion);
   app.require_subcommand(1);
@@ -49,6 +50,7 @@ int run(int argc, char** argv) {
   xinfer::cli::add_run(app, action);
   xinfer::cli::add_bench(app, action);
   xinfer::cli::add_inspect(app, action);
+  xinfer::cli::add_doctor(app, action);
   try {
     app.parse(argc, argv);
     return action();

@@ -69,6 +69,35 @@ xt::transforms::Compose PreprocessingOptions::compose() const {
   return xt::transforms::Compose(std::move(steps));
 }
 
+CLI::CheckedTransformer device_names(bool allow_auto) {
+  std::map<std::string, runtime::Device> names = {{"cpu", runtime::Device::kCpu}, {"cuda", runtime::Device::kCuda}};
+  if (allow_auto) names["auto"] = runtime::Device::kAuto;
+  CLI::CheckedTransformer transformer(names, CLI::ignore_case);
+  transformer.description(allow_auto ? "{auto,cpu,cuda}" : "{cpu,cuda}");
+  return transformer;
+}
+
+void DeviceOptions::add_to(CLI::App& command) {
+  const std::string group = "Device";
+  command.add_option("--device", device_, "Where to run (auto: on a GPU when the engine was built for one)")
+      ->transform(device_names(true))
+      ->default_str("auto")
+      ->group(group);
+  command.add_option("--threads", threads_, "CPU: threads of one inference (default: one a core)")->group(group);
+  command.add_option("--gpu", gpu_, "Index of the GPU")->check(CLI::Range(0, 1023))->capture_default_str()->group(group);
+  command.add_flag("--no-compile", no_compile_, "Use only kernels that came with the engine or lie in the cache")
+      ->group(group);
+}
+
+runtime::RuntimeOptions DeviceOptions::runtime() const {
+  runtime::RuntimeOptions options;
+  options.threads = threads_;
+  options.device = device_;
+  options.gpu = gpu_;
+  options.allow_compile = !no_compile_;
+  return options;
+}
+
 void DataOptions::add_to(CLI::App& command, const std::string& flag, const std::string& what) {
   const std::string group = "Data";
   command.add_option(flag, folder, what)->group(group);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "xinfer/core/preprocessing.h"
+#include "xinfer/runtime/inference_engine.h"
 #include "xtorch/xtorch.h"
 
 namespace xinfer::cli {
@@ -47,6 +48,23 @@ class DataOptions {
   bool skip_broken = false;
   int workers = xt::dataloaders::kAllCores;
 };
+
+/// --device, --gpu, --threads, --no-compile: where an engine runs.
+class DeviceOptions {
+ public:
+  void add_to(CLI::App& command);
+  runtime::RuntimeOptions runtime() const;
+  int threads() const { return threads_; }
+
+ private:
+  int threads_ = 0;
+  runtime::Device device_ = runtime::Device::kAuto;
+  int gpu_ = 0;
+  bool no_compile_ = false;
+};
+
+/// "cpu", "cuda" (and "auto" where `allow_auto`): an option's names for devices.
+CLI::CheckedTransformer device_names(bool allow_auto);
 
 /// "224x224" -> {224, 224}; "256" -> {256}. Throws CLI::ValidationError naming `option`.
 std::vector<std::int64_t> parse_sizes(const std::string& text, const std::string& option);

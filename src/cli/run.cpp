@@ -20,7 +20,7 @@ struct Options {
   std::string engine, labels, output;
   std::vector<std::string> inputs;
   std::int64_t top = 5;
-  int threads = 0;
+  DeviceOptions device;
   bool json = false;
 };
 
@@ -139,7 +139,7 @@ std::string npy_name(const std::string& base, const std::string& output, std::si
 }
 
 int run(const Options& o) {
-  const runtime::InferenceEngine engine(o.engine, {.threads = o.threads});
+  const runtime::InferenceEngine engine(o.engine, o.device.runtime());
   const std::vector<std::string> labels = o.labels.empty() ? engine.labels() : read_labels(o.labels);
   const Work work = load(o, engine);
   const std::vector<Tensor> outputs = infer_all(engine, work);
@@ -183,7 +183,7 @@ void add_run(CLI::App& app, Action& action) {
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();
   command->add_option("-o,--output", options->output, "Write the outputs to this .npy file instead of printing");
-  command->add_option("--threads", options->threads, "Threads (default: one a core)");
+  options->device.add_to(*command);
   command->add_flag("--json", options->json, "Print JSON");
   command->callback([options, &action] { action = [options] { return run(*options); }; });
 }

@@ -20,7 +20,7 @@ namespace {
 struct Options {
   std::string engine, reference;
   std::optional<double> max_drop;
-  int threads = 0;
+  DeviceOptions device;
   bool json = false;
   std::vector<std::string> shapes;
   DataOptions data;
@@ -171,12 +171,12 @@ std::string to_text(const Result& r, std::int64_t samples) {
 }
 
 int validate(const Options& o) {
-  const runtime::RuntimeOptions runtime_options{.threads = o.threads};
+  const runtime::RuntimeOptions runtime_options = o.device.runtime();
   const runtime::InferenceEngine engine(o.engine, runtime_options);
   std::optional<runtime::InferenceEngine> reference;
   if (!o.reference.empty()) {
     builders::EngineBuilder builder;
-    builder.from_onnx(o.reference).with_max_batch_size(engine.max_batch_size()).with_threads(o.threads);
+    builder.from_onnx(o.reference).with_max_batch_size(engine.max_batch_size()).with_threads(o.device.threads());
     for (const std::string& text : o.shapes) {
       auto [name, shape] = parse_shape(text);
       builder.with_input_shape(name, std::move(shape));
@@ -221,7 +221,7 @@ void add_validate(CLI::App& app, Action& action) {
   command->add_option("--max-drop", options->max_drop,
                       "Largest drop allowed: points of top-1 with labels, else % of answers that differ");
   command->add_option("--shape", options->shapes, "Fixes an input's shape of the reference: ids=Nx128");
-  command->add_option("--threads", options->threads, "Threads (default: one a core)");
+  options->device.add_to(*command);
   command->add_flag("--json", options->json, "Print figures as JSON");
   command->callback([options, &action] { action = [options] { return validate(*options); }; });
 }

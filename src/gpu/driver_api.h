@@ -17,7 +17,6 @@ namespace cu {
 using Result = int;
 inline constexpr Result kSuccess = 0;
 inline constexpr Result kOutOfMemory = 2;
-inline constexpr Result kNotReady = 600;
 
 // CUdevice_attribute
 inline constexpr int kL2CacheSize = 38;

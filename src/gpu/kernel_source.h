@@ -13,8 +13,8 @@ namespace xinfer::gpu {
 struct KernelSource {
   std::string file;   ///< a file of src/cuda/kernels, embedded as text: "igemm.cu"
   std::string entry;  ///< its extern "C" __global__ function
-  std::vector<std::pair<std::string, std::string>> defines;  ///< macros, in a fixed order
-  std::string prologue;  ///< generated text, compiled before the file (after the macros); mostly empty
+  std::vector<std::pair<std::string, std::string>> defines{};  ///< macros, in a fixed order
+  std::string prologue{};  ///< generated text, compiled before the file (after the macros); mostly empty
 
   bool operator==(const KernelSource&) const = default;
 

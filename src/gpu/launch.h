@@ -42,12 +42,12 @@ class KernelArgs {
 
 struct Launch {
   std::size_t kernel = 0;  ///< index into Step::kernels
-  Dim3 grid, block;
+  Dim3 grid{}, block{};
   std::uint32_t shared_bytes = 0;  ///< dynamic shared memory
   /// The kernel waits for its predecessor itself (common.cuh: wait_for_previous), so it may start early (programmatic
   /// dependent launch, sm_90 and newer).
   bool dependent = false;
-  KernelArgs args;
+  KernelArgs args{};
 };
 
 /// CUtensorMap, as a kernel's `const __grid_constant__ TensorMap` parameter (common.cuh).
@@ -61,9 +61,9 @@ enum class Swizzle : std::uint8_t { kNone, k32, k64, k128 };
 struct TiledMap {
   int element_bytes = 1;  ///< 1 (uint8) or 2 (float16)
   DevicePointer address = 0;
-  std::vector<std::uint64_t> size;    ///< elements along each axis, up to 5 axes
-  std::vector<std::uint64_t> stride;  ///< bytes between elements along axes 1 and up: multiples of 16
-  std::vector<std::uint32_t> box;     ///< elements that one copy takes along each axis
+  std::vector<std::uint64_t> size{};    ///< elements along each axis, up to 5 axes
+  std::vector<std::uint64_t> stride{};  ///< bytes between elements along axes 1 and up: multiples of 16
+  std::vector<std::uint32_t> box{};     ///< elements that one copy takes along each axis
   Swizzle swizzle = Swizzle::kNone;
 };
 
@@ -72,11 +72,11 @@ struct TiledMap {
 struct Im2colMap {
   int element_bytes = 1;
   DevicePointer address = 0;
-  std::vector<std::uint64_t> size;         ///< C, W, H, N
-  std::vector<std::uint64_t> stride;       ///< bytes, of W, H, N
-  std::vector<std::int32_t> lower_corner;  ///< W, H: -pad
-  std::vector<std::int32_t> upper_corner;  ///< W, H: pad - (kernel - 1) * dilation
-  std::vector<std::uint32_t> traversal;    ///< C (1), W, H, N (1): strides
+  std::vector<std::uint64_t> size{};         ///< C, W, H, N
+  std::vector<std::uint64_t> stride{};       ///< bytes, of W, H, N
+  std::vector<std::int32_t> lower_corner{};  ///< W, H: -pad
+  std::vector<std::int32_t> upper_corner{};  ///< W, H: pad - (kernel - 1) * dilation
+  std::vector<std::uint32_t> traversal{};    ///< C (1), W, H, N (1): strides
   std::uint32_t channels = 0, pixels = 0;
   Swizzle swizzle = Swizzle::kNone;
 };

@@ -10,7 +10,6 @@ namespace xinfer::gpu {
 namespace nvrtc {
 using Result = int;
 inline constexpr Result kSuccess = 0;
-inline constexpr Result kCompilationError = 6;
 }  // namespace nvrtc
 
 // X(symbol, parameters)
