@@ -30,7 +30,8 @@ List list_of(ir::OpType op) {
     case kMatMul:
       return {{"igemm_matmul", create_igemm_matmul, igemm_tactics}, {"direct_matmul", create_direct_matmul}};
     case kAttention:
-      return {{"attention", create_attention, nullptr, kWritesQuantized}};
+      return {{"attention", create_attention, nullptr, kWritesQuantized},
+              {"attention_plain", create_attention_plain, nullptr, kWritesQuantized}};
     case kUnary:
       return {{"unary", create_unary, nullptr, kWritesQuantized}};
     case kBinary:
@@ -40,11 +41,11 @@ List list_of(ir::OpType op) {
     case kCast:
       return {{"cast", create_cast}};
     case kBatchNorm:
-      return {{"batch_norm", create_batch_norm}};
+      return {{"batch_norm", create_batch_norm, nullptr, kWritesQuantized}};
     case kLayerNorm:
       return {{"layer_norm", create_layer_norm, nullptr, kWritesQuantized}};
     case kGroupNorm:
-      return {{"group_norm", create_group_norm}};
+      return {{"group_norm", create_group_norm, nullptr, kWritesQuantized}};
     case kSoftmax:
       return {{"softmax", create_softmax, nullptr, kWritesQuantized}};
     case kMaxPool:

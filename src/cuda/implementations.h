@@ -63,8 +63,9 @@ Creation create_layer_norm(const Request& request, const Tactic& tactic);
 Creation create_group_norm(const Request& request, const Tactic& tactic);
 Creation create_batch_norm(const Request& request, const Tactic& tactic);
 Creation create_softmax(const Request& request, const Tactic& tactic);
-// attention.cpp
+// attention.cpp: on the tensor cores; in float, anything
 Creation create_attention(const Request& request, const Tactic& tactic);
+Creation create_attention_plain(const Request& request, const Tactic& tactic);
 // select.cpp
 Creation create_topk(const Request& request, const Tactic& tactic);
 Creation create_arg_reduce(const Request& request, const Tactic& tactic);
