@@ -1,6 +1,7 @@
 #include "xinfer/builders/build_report.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cmath>
 #include <map>
@@ -25,6 +26,10 @@ std::string BuildReport::to_text() const {
       text += fmt::format("  {} in float: {} ({}{})\n", names.size(), reason, names.front(),
                           names.size() > 1 ? ", ..." : "");
     }
+  }
+  if (gpu_kernels > 0) {
+    text += fmt::format("GPU kernels   {} for {}, batches {}, {} ({:.1f} s)\n", gpu_kernels, target,
+                        fmt::join(gpu_batches, ","), gpu_tuned ? "timed on the GPU" : "chosen by rule", gpu_seconds);
   }
   if (accuracy) {
     text += fmt::format("accuracy      SQNR {:.1f} dB", accuracy->sqnr_db);
@@ -55,7 +60,10 @@ std::string BuildReport::to_json() const {
                           {{"read", read_seconds},
                            {"calibrate", calibrate_seconds},
                            {"quantize", quantize_seconds},
+                           {"gpu", gpu_seconds},
                            {"check", check_seconds}}}};
+  json["target"] = target;
+  if (gpu_kernels > 0) json["gpu"] = {{"kernels", gpu_kernels}, {"batches", gpu_batches}, {"tuned", gpu_tuned}};
   if (precision == "int8") {
     json["calibration"] = {
         {"samples", calibration_samples}, {"from_cache", calibration_from_cache}, {"range_method", range_method}};

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "builders/engine_check.h"
+#include "builders/gpu_parts.h"
 #include "builders/sample_stream.h"
 #include "core/file.h"
 #include "core/hash.h"
@@ -22,7 +23,7 @@
 namespace xinfer::builders {
 namespace {
 
-constexpr const char* kTarget = "cpu-x86_64";
+constexpr const char* kCpuTarget = "cpu-x86_64";
 
 class Stopwatch {
  public:
@@ -75,6 +76,7 @@ struct EngineBuilder::Impl {
   std::int64_t check_samples = 100;
   ProgressCallback progress;
   std::string dump_folder;
+  GpuOptions gpu;
   BuildReport report;
 
   void tell(BuildStage stage, std::int64_t done, std::int64_t total) const {
@@ -88,6 +90,7 @@ struct EngineBuilder::Impl {
   quantize::TableKey table_key(const ir::Graph& graph) const;
   engine::EngineFile make_file(ir::Graph graph) const;
   void check(const std::shared_ptr<const ir::Graph>& float_graph, const engine::EngineFile& quantized);
+  void add_gpu_parts(engine::EngineFile& file);
   engine::EngineFile build();
   engine::EngineFile build_int8(const std::shared_ptr<const ir::Graph>& float_graph);
 };
@@ -173,7 +176,7 @@ quantize::CalibrationTable EngineBuilder::Impl::ranges(const std::shared_ptr<con
 engine::EngineFile EngineBuilder::Impl::make_file(ir::Graph graph) const {
   engine::EngineFile file;
   file.producer = std::string("xinfer ") + kVersion;
-  file.target = kTarget;
+  file.target = kCpuTarget;
   file.max_batch = max_batch;
   file.graph = std::move(graph);
   if (preprocessing) {
@@ -196,9 +199,11 @@ void EngineBuilder::Impl::check(const std::shared_ptr<const ir::Graph>& float_gr
     return;
   }
   const Stopwatch watch;
-  const runtime::RuntimeOptions options{.threads = threads};
-  const runtime::InferenceEngine float_engine(make_file(*float_graph), options);
+  runtime::RuntimeOptions options;
+  options.threads = threads;
   const runtime::InferenceEngine int8_engine(quantized, options);
+  options.device = runtime::Device::kCpu;  // FP32 in full precision, whatever runs the INT8 engine
+  const runtime::InferenceEngine float_engine(make_file(*float_graph), options);
   SampleStream stream(*float_graph, *calibrator, false);
   const std::int64_t count = calibrator->sample_count();
   const std::int64_t total = count < 0 ? check_samples : std::min(count, check_samples);
@@ -206,7 +211,7 @@ void EngineBuilder::Impl::check(const std::shared_ptr<const ir::Graph>& float_gr
                                           [&](std::int64_t done) { tell(BuildStage::kCheck, done, total); });
   report.accuracy = result.accuracy;
   report.speed = {result.speed};
-  if (result.speed.int8_ms > result.speed.fp32_ms) {
+  if (!gpu.wanted && result.speed.int8_ms > result.speed.fp32_ms) {
     report.remarks.push_back(
         fmt::format("INT8 is slower than FP32 here ({:.2f} against {:.2f} ms): see 'xinfer bench "
                     "--profile' and 'xinfer inspect --why'",
@@ -236,6 +241,7 @@ engine::EngineFile EngineBuilder::Impl::build_int8(const std::shared_ptr<const i
     throw CalibrationError("no node of the model can run in INT8: the engine would be a float engine",
                            "see 'xinfer inspect --why' on a float engine, or build with --fp32");
   }
+  add_gpu_parts(file);
   check(float_graph, file);
   file.facts.emplace_back("calibration", fmt::format("{} samples, ranges by {}", table.images, report.range_method));
   file.facts.emplace_back("calibration data hash", table.key.images);
@@ -254,12 +260,25 @@ engine::EngineFile EngineBuilder::Impl::build() {
   report = {};
   report.model = onnx_path;
   report.max_batch = max_batch;
-  report.precision = calibrator ? "int8" : "fp32";
+  report.target = kCpuTarget;
+  check_gpu_options(gpu, max_batch);
+  report.precision = calibrator ? "int8" : gpu.wanted ? "fp16" : "fp32";
   report.range_method = name_of(method);
   const std::shared_ptr<const ir::Graph> graph = read_model();
   if (calibrator) return build_int8(graph);
   if (!precisions.empty()) throw Error("with_precision() needs with_int8(): a float engine has one precision");
-  return make_file(*graph);
+  engine::EngineFile file = make_file(*graph);
+  add_gpu_parts(file);
+  return file;
+}
+
+void EngineBuilder::Impl::add_gpu_parts(engine::EngineFile& file) {
+  if (!gpu.wanted) return;
+  const Stopwatch watch;
+  prepare_for_gpus(file, gpu, report, [this](std::int64_t done, std::int64_t total) {
+    tell(BuildStage::kPrepareGpu, done, total);
+  });
+  report.gpu_seconds = watch.seconds();
 }
 
 EngineBuilder::EngineBuilder() : impl_(std::make_unique<Impl>()) {}
@@ -320,6 +339,33 @@ EngineBuilder& EngineBuilder::with_threads(int threads) {
   return *this;
 }
 
+EngineBuilder& EngineBuilder::with_device(runtime::Device device) {
+  impl_->gpu.wanted = device == runtime::Device::kCuda;
+  return *this;
+}
+
+EngineBuilder& EngineBuilder::with_fp16() {
+  impl_->gpu.wanted = true;
+  return *this;
+}
+
+EngineBuilder& EngineBuilder::with_gpu_archs(const std::vector<std::string>& archs) {
+  impl_->gpu.wanted = true;
+  impl_->gpu.archs.clear();
+  for (const std::string& arch : archs) impl_->gpu.archs.push_back(gpu::parse_arch(arch));
+  return *this;
+}
+
+EngineBuilder& EngineBuilder::with_batches(std::vector<std::int64_t> batches) {
+  impl_->gpu.batches = std::move(batches);
+  return *this;
+}
+
+EngineBuilder& EngineBuilder::with_tuning(bool tune) {
+  impl_->gpu.tune = tune;
+  return *this;
+}
+
 EngineBuilder& EngineBuilder::with_accuracy_check(std::int64_t samples) {
   impl_->check_samples = samples;
   return *this;
@@ -336,7 +382,9 @@ EngineBuilder& EngineBuilder::with_pass_dumps(const std::string& folder) {
 }
 
 runtime::InferenceEngine EngineBuilder::build() {
-  return runtime::InferenceEngine(impl_->build(), {.threads = impl_->threads});
+  runtime::RuntimeOptions options;
+  options.threads = impl_->threads;
+  return runtime::InferenceEngine(impl_->build(), options);
 }
 
 BuildReport EngineBuilder::build_and_save(const std::string& path) {

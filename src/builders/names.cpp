@@ -26,6 +26,8 @@ std::string_view name_of(BuildStage stage) {
       return "calibrate";
     case BuildStage::kQuantize:
       return "quantize";
+    case BuildStage::kPrepareGpu:
+      return "gpu kernels";
     case BuildStage::kCheck:
       return "check";
     case BuildStage::kSave:

@@ -100,6 +100,7 @@ int bench(const Options& o) {
   const double per_second = static_cast<double>(o.batch) * static_cast<double>(ms.size()) / timing.wall_seconds;
   std::vector<runtime::LayerInfo> layers;
   if (o.profile) layers = engine.profile(inputs, static_cast<int>(std::clamp<std::size_t>(ms.size(), 5, 200)));
+  const double device_us = engine.device_time(inputs, static_cast<int>(std::clamp<std::size_t>(ms.size(), 5, 200)));
   double total = 0;
   for (const auto& layer : layers) total += layer.microseconds;
   if (o.json) {
@@ -112,28 +113,42 @@ int bench(const Options& o) {
                              {"p90", percentile(ms, 0.9)},
                              {"p99", percentile(ms, 0.99)},
                              {"max", ms.back()}}}};
+    json["device"] = engine.device_name();
+    if (device_us > 0) json["device_ms"] = device_us / 1e3;
     for (const auto& layer : layers) {
       json["layers"].push_back({{"name", layer.name},
                                 {"op", layer.op},
                                 {"precision", layer.precision},
                                 {"implementation", layer.implementation},
-                                {"microseconds", layer.microseconds}});
+                                {"microseconds", layer.microseconds},
+                                {"megabytes", layer.megabytes},
+                                {"gigaops", layer.gigaops}});
     }
     print(json.dump(2) + "\n");
     return 0;
   }
-  print(fmt::format("batch {}, {} runs in {:.1f} s\n", o.batch, ms.size(), timing.wall_seconds));
+  print(fmt::format("{}, batch {}, {} runs in {:.1f} s\n", engine.device_name(), o.batch, ms.size(),
+                    timing.wall_seconds));
   print(table({{"latency ms", "min", "p50", "p90", "p99", "max"},
                {"", fmt::format("{:.3f}", ms.front()), fmt::format("{:.3f}", percentile(ms, 0.5)),
                 fmt::format("{:.3f}", percentile(ms, 0.9)), fmt::format("{:.3f}", percentile(ms, 0.99)),
                 fmt::format("{:.3f}", ms.back())}}));
   print(fmt::format("throughput {:.1f} samples/s\n", per_second));
+  if (device_us > 0) {
+    print(fmt::format("on the device alone, without copies: {:.3f} ms, {:.1f} samples/s\n", device_us / 1e3,
+                      static_cast<double>(o.batch) * 1e6 / device_us));
+  }
   if (!layers.empty()) {
-    std::vector<std::vector<std::string>> rows = {{"layer", "op", "precision", "kernel", "us", "%"}};
+    std::vector<std::vector<std::string>> rows = {
+        {"layer", "op", "precision", "kernel", "us", "%", "GB/s", "TOP/s"}};
+    const auto rate = [](double amount, double microseconds) {
+      return amount > 0 && microseconds > 0 ? fmt::format("{:.1f}", amount / microseconds) : "";
+    };
     for (const auto& layer : layers) {
       rows.push_back({layer.name, layer.op, layer.precision, layer.implementation,
                       fmt::format("{:.1f}", layer.microseconds),
-                      fmt::format("{:.1f}", 100 * layer.microseconds / total)});
+                      fmt::format("{:.1f}", 100 * layer.microseconds / total),
+                      rate(layer.megabytes * 1e3, layer.microseconds), rate(layer.gigaops * 1e3, layer.microseconds)});
     }
     print("\n" + table(rows));
   }

@@ -33,7 +33,8 @@ struct Findings {
 };
 
 Gpu examine(int index, gpu::Compiler& compiler) {
-  Gpu found{.index = index};
+  Gpu found;
+  found.index = index;
   try {
     const gpu::DevicePtr device = gpu::Device::open(index);
     found.info = device->info();
@@ -47,8 +48,10 @@ Gpu examine(int index, gpu::Compiler& compiler) {
 
 Findings look() {
   gpu::Compiler compiler;
-  Findings findings{
-      .why_no_gpu = gpu::why_no_device(), .why_no_compiler = gpu::why_no_compiler(), .cache_dir = compiler.cache_dir()};
+  Findings findings;
+  findings.why_no_gpu = gpu::why_no_device();
+  findings.why_no_compiler = gpu::why_no_compiler();
+  findings.cache_dir = compiler.cache_dir();
   for (int i = 0; i < gpu::device_count(); ++i) {
     findings.gpus.push_back(examine(i, compiler));
     findings.broken = findings.broken || !findings.gpus.back().failure.empty();

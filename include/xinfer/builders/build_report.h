@@ -34,7 +34,7 @@ struct SpeedCheck {
 struct BuildReport {
   std::string model;  ///< path of the ONNX file
   std::string model_hash;
-  std::string precision;  ///< "int8" or "fp32"
+  std::string precision;  ///< "int8", "fp16" or "fp32"
   std::int64_t max_batch = 1;
   std::int64_t calibration_samples = 0;  ///< 0 when the ranges came from a cache
   std::string range_method;
@@ -47,7 +47,12 @@ struct BuildReport {
   double read_seconds = 0;
   double calibrate_seconds = 0;
   double quantize_seconds = 0;
+  double gpu_seconds = 0;  ///< compiling and timing kernels
   double check_seconds = 0;
+  std::string target;                     ///< "cpu-x86_64", or "cuda-" and the architectures: "cuda-80,90a"
+  std::vector<std::int64_t> gpu_batches;  ///< batch sizes that GPU kernels were compiled for
+  std::size_t gpu_kernels = 0;            ///< stored in the engine
+  bool gpu_tuned = false;                 ///< measured on a GPU; else heuristics chose
   std::string engine;  ///< path of the engine file; empty when it was not saved
   std::uint64_t engine_bytes = 0;
 

@@ -48,6 +48,18 @@ class EngineBuilder {
   EngineBuilder& with_labels(std::vector<std::string> labels);
   /// Threads for calibration and checks; 0: as many as OpenMP would use.
   EngineBuilder& with_threads(int threads);
+  /// Builds for NVIDIA GPUs (kCuda) or for the CPU only (kCpu, kAuto: the default). An engine for GPUs runs on CPUs too.
+  EngineBuilder& with_device(runtime::Device device);
+  /// Half precision, which is what engines for GPUs store and multiply wherever they don't use INT8: without with_int8()
+  /// the whole network. The same as with_device(kCuda).
+  EngineBuilder& with_fp16();
+  /// Architectures to compile kernels for: "75", "80", "86", "89", "90a", "100a", "120". Default: that of the GPU at
+  /// hand. Implies with_device(kCuda). Throws Error for a text that is none.
+  EngineBuilder& with_gpu_archs(const std::vector<std::string>& archs);
+  /// Batch sizes to compile and tune for (default 1, 2, 4, ... and the maximum); others work too, a little slower.
+  EngineBuilder& with_batches(std::vector<std::int64_t> batches);
+  /// Whether to time kernels on the GPU at hand (default) or to trust heuristics.
+  EngineBuilder& with_tuning(bool tune);
   /// Compares INT8 with float after the build on up to `samples` calibration samples (default 100; 0: not at all), and
   /// times both.
   EngineBuilder& with_accuracy_check(std::int64_t samples);

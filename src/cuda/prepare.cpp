@@ -1,0 +1,109 @@
+#include "cuda/prepare.h"
+
+#include <algorithm>
+#include <map>
+
+#include "cuda/tuned.h"
+#include "cuda/tuner.h"
+#include "gpu/device.h"
+
+namespace xinfer::cuda {
+namespace {
+
+CompileOptions options_for(const Target& target) {
+  CompileOptions options;
+  options.target = target;
+  return options;
+}
+
+engine::TunedChoice to_stored(gpu::Arch arch, std::int64_t batch, const std::string& node, const Choice& choice) {
+  return {gpu::to_string(arch), batch, node, choice.implementation, choice.tactic.values};
+}
+
+/// The choices that the heuristics make, so that other batch sizes can follow them.
+std::vector<engine::TunedChoice> heuristic_choices(const Program& program) {
+  std::vector<engine::TunedChoice> choices;
+  for (const StepInfo& info : program.infos) {
+    if (info.choice.empty()) continue;
+    choices.push_back(
+        to_stored(program.options.target.arch, program.batch, info.node, {info.choice, info.tactic}));
+  }
+  return choices;
+}
+
+}  // namespace
+
+std::vector<std::int64_t> default_batches(std::int64_t max_batch) {
+  std::vector<std::int64_t> result;
+  for (std::int64_t batch = 1; batch < max_batch; batch *= 2) result.push_back(batch);
+  result.push_back(max_batch);
+  return result;
+}
+
+Target typical_target(gpu::Arch arch) {
+  switch (arch.number) {
+    case 75:
+      return {arch, 40, 64 * 1024};
+    case 80:
+      return {arch, 108, 163 * 1024};
+    case 90:
+      return {arch, 132, 227 * 1024};
+    case 100:
+      return {arch, 148, 227 * 1024};
+    case 120:
+      return {arch, 84, 99 * 1024};
+    default:  // 86, 87, 89, and what comes: the smallest limit among Ampere and newer
+      return {arch, 58, 99 * 1024};
+  }
+}
+
+engine::CudaParts prepare(const std::shared_ptr<const ir::Graph>& graph, const PrepareOptions& options,
+                          gpu::Compiler& compiler) {
+  engine::CudaParts parts;
+  parts.batches = options.batches;
+  std::shared_ptr<DeviceState> state;
+  if (options.tune_on >= 0) {
+    // The compiler lives as long as the caller's; DeviceState only borrows it.
+    state = std::make_shared<DeviceState>(gpu::Device::open(options.tune_on),
+                                          std::shared_ptr<gpu::Compiler>(&compiler, [](gpu::Compiler*) {}));
+  }
+  const auto tunes = [&](gpu::Arch arch) { return state != nullptr && state->target().arch == arch; };
+  std::int64_t total = 0, done = 0;
+  for (const gpu::Arch arch : options.archs) {
+    for (const std::int64_t batch : options.batches) {
+      total += 1 + (tunes(arch) ? tuning_rounds(graph, batch, options_for(state->target())) : 0);
+    }
+  }
+  const auto step_done = [&] {
+    ++done;
+    if (options.progress) options.progress(done, total);
+  };
+  for (const gpu::Arch arch : options.archs) {
+    std::map<std::string, gpu::CubinPtr> cubins;
+    for (const std::int64_t batch : options.batches) {
+      CompileOptions compile_options = options_for(tunes(arch) ? state->target() : typical_target(arch));
+      std::vector<engine::TunedChoice> choices;
+      if (tunes(arch)) {
+        for (const TunedNode& node : tune(graph, batch, compile_options, state, step_done)) {
+          choices.push_back(to_stored(arch, batch, node.node, node.choice));
+        }
+        compile_options.chooser = chooser_of(choices, arch, batch);
+      }
+      const auto program = compile(graph, batch, compile_options);
+      if (choices.empty()) choices = heuristic_choices(*program);
+      const std::vector<gpu::KernelSource> kernels = program->kernels();
+      for (gpu::CubinPtr& cubin : compiler.get_all(kernels, arch)) cubins[cubin->key] = std::move(cubin);
+      parts.choices.insert(parts.choices.end(), choices.begin(), choices.end());
+      step_done();
+    }
+    for (const auto& [key, cubin] : cubins) {
+      const auto* bytes = reinterpret_cast<const std::uint8_t*>(cubin->code.data());
+      parts.kernels.push_back({key, gpu::to_string(arch),
+                               Tensor::from<std::uint8_t>({static_cast<std::int64_t>(cubin->code.size())},
+                                                          std::span(bytes, cubin->code.size()))});
+    }
+  }
+  return parts;
+}
+
+}  // namespace xinfer::cuda
