@@ -13,7 +13,7 @@ namespace xinfer::quantize {
 namespace {
 
 constexpr std::string_view kMagic = "xinfer-calibration";
-constexpr int kVersion = 1;
+constexpr int kVersion = 1;  // also when a chooser changes: tables hold what choosers chose
 
 std::string quoted(std::string_view text) {
   std::string result = "\"";
