@@ -16,7 +16,7 @@ List list_of(ir::OpType op) {
   using enum ir::OpType;
   switch (op) {
     case kConv:
-      return {{"depthwise", create_depthwise},
+      return {{"depthwise", create_depthwise, depthwise_tactics},
               {"stem_conv", create_stem_conv},
               {"wgemm_conv", create_wgemm_conv, wgemm_tactics},
               {"igemm_conv", create_igemm_conv, igemm_tactics},

@@ -35,9 +35,10 @@ Creation create_direct_linear(const Request& request, const Tactic& tactic);
 Creation create_direct_matmul(const Request& request, const Tactic& tactic);
 // depthwise.cpp
 Creation create_depthwise(const Request& request, const Tactic& tactic);
+std::vector<Tactic> depthwise_tactics(const Request& request);
 // stem.cpp: first layers of up to four channels
 Creation create_stem_conv(const Request& request, const Tactic& tactic);
-// pool.cpp
+// pool.cpp, reduce.cpp, resize.cpp
 Creation create_pool(const Request& request, const Tactic& tactic);
 Creation create_reduce(const Request& request, const Tactic& tactic);
 Creation create_resize(const Request& request, const Tactic& tactic);
@@ -66,7 +67,7 @@ Creation create_softmax(const Request& request, const Tactic& tactic);
 // attention.cpp: on the tensor cores; in float, anything
 Creation create_attention(const Request& request, const Tactic& tactic);
 Creation create_attention_plain(const Request& request, const Tactic& tactic);
-// select.cpp
+// search.cpp
 Creation create_topk(const Request& request, const Tactic& tactic);
 Creation create_arg_reduce(const Request& request, const Tactic& tactic);
 
