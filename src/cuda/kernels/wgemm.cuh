@@ -1,0 +1,208 @@
+#pragma once
+// What the two forms of the Hopper GEMM share: arguments, how activations are fetched, and the end.
+//
+//   output[m][n] = epilogue(sum_k A[m][k] * W[n][k])
+//
+// A is a matrix of M rows (a padded NHWC tensor under a 1x1 convolution, or padded rows), or, with XI_IM2COL, the rows
+// that a convolution's output pixels see, which TMA gathers tap by tap. K runs over (tap, channel), in panels of XI_BK
+// bytes of one tap; TMA fills with zeros past the last channel.
+//
+// Macros: those of wgmma.cuh and epilogue.cuh; XI_BK bytes of K in a panel (32, 64 or 128); XI_IM2COL 0 or 1.
+#include "epilogue.cuh"
+#include "wgmma.cuh"
+
+struct WgemmArgs {
+  const u8* weights;  ///< [channel tile][panel][XI_BN][XI_BK bytes], swizzled as TMA would; rows as `channel_of` says
+  void* output;
+  EpilogueArgs epilogue;  ///< its tables in the order in which threads read them: see constants_of
+  s32 rows, pitch;        ///< of the output
+  s32 row_tiles, channel_tiles;
+  s32 panels, tap_panels;  ///< of K: in all, and of one tap
+  s32 stages;              ///< tiles (resident form) or panels (streamed form) in flight
+  s32 group;               ///< row tiles that go together through all channel tiles (streamed form)
+  // Of the convolution:
+  s32 out_w, out_h, kernel_w;
+  s32 stride_w, stride_h, pad_w, pad_h, dilation_w, dilation_h;
+};
+
+inline constexpr int kDepth = XI_A == 2 ? XI_BK / 2 : XI_BK;               ///< elements of K in a panel
+inline constexpr int kChannels = 16 / static_cast<int>(sizeof(XI_OUT_T));  ///< consecutive ones of a thread: one store
+inline constexpr int kGroups = XI_BN / (4 * kChannels);                    ///< such stores of a row by one thread
+inline constexpr bool kByteOutput = sizeof(XI_OUT_T) == 1;
+
+// ---- activations ----
+
+/// Walks the panels of one tile of rows.
+struct PanelWalk {
+#if XI_IM2COL
+  s32 w, h, image, tap_w, tap_h;
+#else
+  s32 row;
+#endif
+  s32 channel;
+};
+
+__device__ __forceinline__ PanelWalk walk_from(const WgemmArgs& args, s32 row) {
+  PanelWalk walk;
+  walk.channel = 0;
+#if XI_IM2COL
+  const s32 line = row / args.out_w;
+  walk.image = line / args.out_h;
+  walk.w = (row - line * args.out_w) * args.stride_w - args.pad_w;
+  walk.h = (line - walk.image * args.out_h) * args.stride_h - args.pad_h;
+  walk.tap_w = walk.tap_h = 0;
+#else
+  walk.row = row;
+#endif
+  return walk;
+}
+__device__ __forceinline__ void copy_panel(const WgemmArgs& args, const TensorMap* map, PanelWalk& walk, u32 shared,
+                                           u32 barrier) {
+#if XI_IM2COL
+  copy_im2col(shared, map, walk.channel, walk.w, walk.h, walk.image, walk.tap_w * args.dilation_w,
+              walk.tap_h * args.dilation_h, barrier);
+  walk.channel += kDepth;
+  if (walk.channel >= args.tap_panels * kDepth) {
+    walk.channel = 0;
+    if (++walk.tap_w == args.kernel_w) {
+      walk.tap_w = 0;
+      ++walk.tap_h;
+    }
+  }
+#else
+  copy_tile(shared, map, walk.channel, walk.row, barrier);
+  walk.channel += kDepth;
+#endif
+}
+
+// ---- residual: tiles of kRows x XI_BN in shared memory, in pieces of kResidualRow bytes a row ----
+
+#if XI_RESIDUAL
+inline constexpr int kResidualBytes = static_cast<int>(sizeof(XI_RESIDUAL_T));
+inline constexpr int kResidualRow = XI_BN * kResidualBytes % 128 == 0 ? 128 : 64;
+inline constexpr int kResidualPieces = XI_BN * kResidualBytes / kResidualRow;
+inline constexpr int kResidualWords = kChannels * kResidualBytes / 4;  ///< that a thread adds to one store
+
+template <int kRows>
+__device__ __forceinline__ void copy_residual(const TensorMap* map, u32 shared, s32 channel, s32 row, u32 barrier) {
+  barrier_expect(barrier, kRows * XI_BN * kResidualBytes);
+#pragma unroll
+  for (int i = 0; i < kResidualPieces; ++i) {
+    copy_tile(shared + i * kRows * kResidualRow, map, channel + i * (kResidualRow / kResidualBytes), row, barrier);
+  }
+}
+/// The residual of kChannels channels from `channel` (of the tile) on.
+template <int kRows>
+__device__ __forceinline__ void residual_words(u32 (&words)[kResidualWords], u32 tile, u32 row, u32 channel) {
+  const u32 at = channel * kResidualBytes;
+  const u32 line = tile + at / kResidualRow * (kRows * kResidualRow) + row * kResidualRow;
+  const u32 chunk = at % kResidualRow / 16;
+  if constexpr (kResidualWords >= 4) {
+#pragma unroll
+    for (int i = 0; i < kResidualWords / 4; ++i) {
+      asm volatile("ld.shared.v4.u32 {%0, %1, %2, %3}, [%4];"
+                   : "=r"(words[4 * i]), "=r"(words[4 * i + 1]), "=r"(words[4 * i + 2]), "=r"(words[4 * i + 3])
+                   : "r"(line + swizzled_chunk<kResidualRow>(row, chunk + i) * 16)
+                   : "memory");
+    }
+  } else {
+    const u32 address = line + swizzled_chunk<kResidualRow>(row, chunk) * 16 + at % 16;
+#pragma unroll
+    for (int i = 0; i < kResidualWords; ++i) {
+      asm volatile("ld.shared.u32 %0, [%1];" : "=r"(words[i]) : "r"(address + 4 * i) : "memory");
+    }
+  }
+}
+template <class Residual>
+__device__ __forceinline__ float residual_value(const u32 (&words)[kResidualWords], int i) {
+  if constexpr (sizeof(Residual) == 2) {
+    return to_float(half_t{static_cast<u16>(words[i / 2] >> (i % 2 * 16))});
+  } else {
+    // The byte as the lowest bits of 2^23, less 2^23: exact, and cheaper than a conversion.
+    constexpr bool kSigned = static_cast<Residual>(-1) < static_cast<Residual>(1);
+    const u32 word = kSigned ? words[i / 4] ^ 0x80808080u : words[i / 4];
+    return __uint_as_float(__byte_perm(word, 0x4b000000u, 0x7440 + i % 4)) - (kSigned ? 8388736.0f : 8388608.0f);
+  }
+}
+#endif
+
+// ---- the end ----
+
+/// Multipliers and biases of the channels of one store.
+struct Constants {
+  float multiplier[kChannels], bias[kChannels];
+};
+/// The tables are ordered [channel tile][group][four channels][t], so that a warp reads 64 consecutive bytes.
+__device__ __forceinline__ Constants constants_of(const EpilogueArgs& e, s32 channel_tile, int group, u32 t) {
+  Constants c;
+#pragma unroll
+  for (int v = 0; v < kChannels / 4; ++v) {
+    const s32 at = ((channel_tile * kGroups + group) * (kChannels / 4) + v) * 4 + t;
+    const float4 m = __ldg(reinterpret_cast<const float4*>(e.multiplier) + at);
+    const float4 b = __ldg(reinterpret_cast<const float4*>(e.bias) + at);
+    c.multiplier[4 * v] = m.x, c.multiplier[4 * v + 1] = m.y, c.multiplier[4 * v + 2] = m.z;
+    c.multiplier[4 * v + 3] = m.w;
+    c.bias[4 * v] = b.x, c.bias[4 * v + 1] = b.y, c.bias[4 * v + 2] = b.z, c.bias[4 * v + 3] = b.w;
+  }
+  return c;
+}
+
+/// finish(), with ReLU in the form that fuses with rounding and packing into one instruction where that changes nothing
+/// (rounding takes NaN to 0 as max does).
+__device__ __forceinline__ float end_of(const EpilogueArgs& e, Accumulator acc, float multiplier, float bias, float r) {
+  if constexpr (kByteOutput && Unary::XI_ACTIVATION == Unary::kRelu) {
+    float y = fmaf(static_cast<float>(acc), multiplier, bias);
+#if XI_RESIDUAL
+    y = fmaf(r, e.residual_scale, y);
+#endif
+    return fmaxf(y, 0.0f);
+  } else {
+    return finish(e, acc, multiplier, bias, r);
+  }
+}
+
+/// kChannels values as 16 bytes.
+template <class Out>
+__device__ __forceinline__ Vector16 pack(const float (&y)[kChannels]) {
+  if constexpr (sizeof(Out) == 1) {
+    return {pack4<Out>(y[0], y[1], y[2], y[3]), pack4<Out>(y[4], y[5], y[6], y[7]),
+            pack4<Out>(y[8], y[9], y[10], y[11]), pack4<Out>(y[12], y[13], y[14], y[15])};
+  } else if constexpr (sizeof(Out) == 2) {
+    return {pack2_half(y[0], y[1]), pack2_half(y[2], y[3]), pack2_half(y[4], y[5]), pack2_half(y[6], y[7])};
+  } else {
+    return {__float_as_uint(y[0]), __float_as_uint(y[1]), __float_as_uint(y[2]), __float_as_uint(y[3])};
+  }
+}
+
+/// Ends and stores the part of 64 x XI_BN outputs that this thread holds in rows m and m + 8, channels of one group.
+/// `residual` is where the 64 rows start in a tile of kRows.
+template <int kRows>
+__device__ __forceinline__ void store_group(const WgemmArgs& args, const Accumulator (&acc)[XI_BN / 2],
+                                            const Constants& c, s32 channel_tile, int group, s32 m, u32 t,
+                                            u32 residual_tile, u32 residual_row) {
+  const s32 in_tile = group * 4 * kChannels + t * kChannels;
+  const s32 channel = channel_tile * XI_BN + in_tile;
+  if (channel >= args.pitch) return;
+#pragma unroll
+  for (int h = 0; h < 2; ++h) {
+    float y[kChannels];
+#if XI_RESIDUAL
+    u32 words[kResidualWords];
+    residual_words<kRows>(words, residual_tile, residual_row + 8 * h, in_tile);
+#endif
+#pragma unroll
+    for (int i = 0; i < kChannels; ++i) {
+      float r = 0.0f;
+#if XI_RESIDUAL
+      r = residual_value<XI_RESIDUAL_T>(words, i);
+#endif
+      y[i] = end_of(args.epilogue, acc[4 * (kChannels / 2 * group + i / 2) + 2 * h + i % 2], c.multiplier[i], c.bias[i],
+                    r);
+    }
+    const s32 row = m + 8 * h;
+    if (row < args.rows) {
+      const u64 at = static_cast<u64>(row) * args.pitch + channel;
+      *reinterpret_cast<Vector16*>(static_cast<XI_OUT_T*>(args.output) + at) = pack<XI_OUT_T>(y);
+    }
+  }
+}
