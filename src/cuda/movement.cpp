@@ -46,6 +46,7 @@ std::vector<Format> candidates(Element element, std::size_t rank, Order preferre
   if (fits(Format::nhwc(element), rank)) {
     formats.insert(preferred == Order::kChannelsLast ? formats.begin() : formats.end(), Format::nhwc(element));
   }
+  if (fits(Format::swapped(element), rank)) formats.push_back(Format::swapped(element));
   return formats;
 }
 
