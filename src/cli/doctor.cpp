@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <cstdlib>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -52,6 +53,8 @@ Findings look() {
   findings.why_no_gpu = gpu::why_no_device();
   findings.why_no_compiler = gpu::why_no_compiler();
   findings.cache_dir = compiler.cache_dir();
+  // Without the variable it may be missing: engines bring their kernels along.
+  findings.broken = !gpu::compiler_available() && std::getenv("XINFER_NVRTC") != nullptr;
   for (int i = 0; i < gpu::device_count(); ++i) {
     findings.gpus.push_back(examine(i, compiler));
     findings.broken = findings.broken || !findings.gpus.back().failure.empty();

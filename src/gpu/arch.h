@@ -9,9 +9,9 @@ namespace xinfer::gpu {
 
 /// A compute capability, with the suffix that unlocks instructions of that one generation (wgmma needs 9.0a).
 struct Arch {
-  int number = 0;         ///< 10 * major + minor: 75, 80, 86, 89, 90, 100, 120
-  bool specific = false;  ///< the "a" variant: runs on this compute capability only
-  auto operator<=>(const Arch&) const = default;
+  int number = 0;                                 ///< 10 * major + minor: 75, 80, 86, 89, 90, 100, 120
+  bool specific = false;                          ///< the "a" variant: runs on this compute capability only
+  auto operator<=>(const Arch&) const = default;  // NOLINT(modernize-use-nullptr): what it generates
 
   bool at_least(int other) const { return number >= other; }
   /// wgmma, and TMA beside it.

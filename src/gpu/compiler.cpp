@@ -46,7 +46,8 @@ struct Compiler::State {
 };
 
 CubinPtr Compiler::State::make(const KernelSource& source, const Key& key) {
-  const auto& [hash, arch] = key;
+  const std::string& hash = key.first;
+  const Arch arch = key.second;
   const auto cached = [&](const std::string& name) -> CubinPtr {
     auto code = cache.load(name);
     return code ? std::make_shared<const Cubin>(Cubin{hash, arch, std::move(*code)}) : nullptr;

@@ -146,6 +146,14 @@ for file in int8.engine "$model"; do
 done
 succeeds "$xinfer" inspect "$model" --raw
 prints 'nodes, '
+succeeds "$xinfer" doctor --help
+prints 'Example'
+succeeds "$xinfer" doctor
+prints '^GPU .*(none: .+|multiprocessors)'
+succeeds "$xinfer" doctor --json
+json '.ok and (.cpu.isa | length) > 0 and (.gpus | length > 0) == (.why_no_gpu == "") and .compiler.available == (.compiler.why_not == "")'
+run 1 env XINFER_NVRTC=/nonexistent/libnvrtc.so "$xinfer" doctor
+prints 'XINFER_NVRTC does not name'
 
 echo "-- bad files"
 : >empty
