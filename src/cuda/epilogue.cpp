@@ -45,47 +45,87 @@ std::optional<float> plain_scale(const ir::Value& value) {
 std::string device_name_of(ir::UnaryKind kind) {
   using enum ir::UnaryKind;
   switch (kind) {
-    case kIdentity: return "kIdentity";
-    case kRelu: return "kRelu";
-    case kClip: return "kClip";
-    case kLeakyRelu: return "kLeakyRelu";
-    case kElu: return "kElu";
-    case kSelu: return "kSelu";
-    case kCelu: return "kCelu";
-    case kSigmoid: return "kSigmoid";
-    case kHardSigmoid: return "kHardSigmoid";
-    case kHardSwish: return "kHardSwish";
-    case kSilu: return "kSilu";
-    case kMish: return "kMish";
-    case kGelu: return "kGelu";
-    case kGeluTanh: return "kGeluTanh";
-    case kTanh: return "kTanh";
-    case kSoftplus: return "kSoftplus";
-    case kSoftsign: return "kSoftsign";
-    case kErf: return "kErf";
-    case kExp: return "kExp";
-    case kLog: return "kLog";
-    case kSqrt: return "kSqrt";
-    case kReciprocal: return "kReciprocal";
-    case kNegate: return "kNegate";
-    case kAbs: return "kAbs";
-    case kSign: return "kSign";
-    case kFloor: return "kFloor";
-    case kCeil: return "kCeil";
-    case kRound: return "kRound";
-    case kSin: return "kSin";
-    case kCos: return "kCos";
-    case kTan: return "kTan";
-    case kAsin: return "kAsin";
-    case kAcos: return "kAcos";
-    case kAtan: return "kAtan";
-    case kSinh: return "kSinh";
-    case kCosh: return "kCosh";
-    case kAsinh: return "kAsinh";
-    case kAcosh: return "kAcosh";
-    case kAtanh: return "kAtanh";
+    case kIdentity:
+      return "kIdentity";
+    case kRelu:
+      return "kRelu";
+    case kClip:
+      return "kClip";
+    case kLeakyRelu:
+      return "kLeakyRelu";
+    case kElu:
+      return "kElu";
+    case kSelu:
+      return "kSelu";
+    case kCelu:
+      return "kCelu";
+    case kSigmoid:
+      return "kSigmoid";
+    case kHardSigmoid:
+      return "kHardSigmoid";
+    case kHardSwish:
+      return "kHardSwish";
+    case kSilu:
+      return "kSilu";
+    case kMish:
+      return "kMish";
+    case kGelu:
+      return "kGelu";
+    case kGeluTanh:
+      return "kGeluTanh";
+    case kTanh:
+      return "kTanh";
+    case kSoftplus:
+      return "kSoftplus";
+    case kSoftsign:
+      return "kSoftsign";
+    case kErf:
+      return "kErf";
+    case kExp:
+      return "kExp";
+    case kLog:
+      return "kLog";
+    case kSqrt:
+      return "kSqrt";
+    case kReciprocal:
+      return "kReciprocal";
+    case kNegate:
+      return "kNegate";
+    case kAbs:
+      return "kAbs";
+    case kSign:
+      return "kSign";
+    case kFloor:
+      return "kFloor";
+    case kCeil:
+      return "kCeil";
+    case kRound:
+      return "kRound";
+    case kSin:
+      return "kSin";
+    case kCos:
+      return "kCos";
+    case kTan:
+      return "kTan";
+    case kAsin:
+      return "kAsin";
+    case kAcos:
+      return "kAcos";
+    case kAtan:
+      return "kAtan";
+    case kSinh:
+      return "kSinh";
+    case kCosh:
+      return "kCosh";
+    case kAsinh:
+      return "kAsinh";
+    case kAcosh:
+      return "kAcosh";
+    case kAtanh:
+      return "kAtanh";
     case kNot:
-    case kIsNan: return "";
+    case kIsNan:
+      return "";
   }
   return "";
 }
@@ -97,6 +137,7 @@ std::variant<Epilogue, std::string> Epilogue::of(const Request& request, const i
   const auto output = plain_scale(request.output());
   if (!output) return "the output has no plain scale";
   reference::LayerScales scales;
+  std::vector<float> weight_scales;
   scales.input = *input;
   scales.output = *output;
   const ir::Value& second = request.input(1);
@@ -105,10 +146,20 @@ std::variant<Epilogue, std::string> Epilogue::of(const Request& request, const i
     if (std::any_of(q.zero_points.begin(), q.zero_points.end(), [](std::int32_t z) { return z != 0; })) {
       return "the weights have a zero point";
     }
-    if (q.per_channel() && (q.axis != weight_axis || static_cast<std::int64_t>(q.scales.size()) != channels)) {
+    weight_scales = q.scales;
+    if (request.node.op == ir::OpType::kConvTranspose && q.per_channel()) {
+      // Its weights have the output channels of one group; every group repeats the scales.
+      const auto groups = static_cast<std::size_t>(request.node.as<ir::ConvAttrs>().groups);
+      if (static_cast<std::int64_t>(q.scales.size() * groups) == channels) {
+        for (std::size_t g = 1; g < groups; ++g) {
+          weight_scales.insert(weight_scales.end(), q.scales.begin(), q.scales.end());
+        }
+      }
+    }
+    if (q.per_channel() && (q.axis != weight_axis || static_cast<std::int64_t>(weight_scales.size()) != channels)) {
       return "the weights' scales don't lie along the output channels";
     }
-    scales.weights = q.scales;
+    scales.weights = weight_scales;
   } else {
     const auto scale = plain_scale(second);
     if (!scale) return "the second operand has no plain scale";

@@ -33,7 +33,7 @@ struct Divisor {
 struct IgemmArgs {
   gpu::DevicePointer a = 0, b = 0, out = 0, partials = 0, arrived = 0;
   EpilogueArgs epilogue;
-  IgemmAxis batch[3];
+  BatchAxis batch[3];
   std::int64_t out_batch = 0;
   std::int32_t table_batch = 0;
   std::int32_t rows = 0, columns = 0, channels = 0, out_pitch = 0;

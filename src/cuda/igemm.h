@@ -6,17 +6,11 @@
 #include <variant>
 #include <vector>
 
+#include "cuda/batch_axes.h"
 #include "cuda/conv_geometry.h"
 #include "cuda/step.h"
 
 namespace xinfer::cuda {
-
-/// BatchAxis of kernels/igemm_args.cuh, member for member.
-struct IgemmAxis {
-  std::uint32_t size = 1;
-  std::uint32_t unused = 0;
-  std::int64_t a = 0, b = 0;  ///< bytes
-};
 
 /// A Conv, Linear or MatMul as a (batched) product of matrices: rows x K times K x columns.
 struct IgemmProblem {
@@ -37,7 +31,7 @@ struct IgemmProblem {
   std::int64_t a_bytes = 0, b_bytes = 0;                 ///< as in IgemmArgs
   std::int64_t tap_bytes = 0;
   std::int64_t batches = 1;  ///< groups, or pairs of matrices
-  std::vector<IgemmAxis> axes;
+  std::vector<BatchAxis> axes;
   std::int64_t out_batch = 0, table_batch = 0;  ///< elements of the output, and channels, from batch to batch
   std::size_t out_size = 1;                     ///< bytes of an output element
   std::size_t residual_size = 0;                ///< of a residual element; 0: none

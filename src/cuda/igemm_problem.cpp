@@ -98,29 +98,6 @@ Result linear_problem(const Request& request) {
   return checked(std::move(p));
 }
 
-/// Leading axes of a MatMul, innermost first, neighbours merged where both operands allow it.
-std::vector<IgemmAxis> leading_axes(const Dims& a, const Dims& b, const Dims& out, std::int64_t a_matrix,
-                                    std::int64_t b_matrix) {
-  std::vector<IgemmAxis> axes;
-  std::int64_t a_step = a_matrix;
-  std::int64_t b_step = b_matrix;
-  for (std::size_t i = 3; i <= out.size(); ++i) {
-    const std::int64_t size = out[out.size() - i];
-    const std::int64_t in_a = i <= a.size() ? a[a.size() - i] : 1;
-    const std::int64_t in_b = i <= b.size() ? b[b.size() - i] : 1;
-    const IgemmAxis axis{static_cast<std::uint32_t>(size), 0, in_a == 1 ? 0 : a_step, in_b == 1 ? 0 : b_step};
-    a_step *= in_a;
-    b_step *= in_b;
-    if (size == 1) continue;
-    if (!axes.empty() && axis.a == axes.back().a * axes.back().size && axis.b == axes.back().b * axes.back().size) {
-      axes.back().size *= axis.size;
-    } else {
-      axes.push_back(axis);
-    }
-  }
-  return axes;
-}
-
 Result matmul_problem(const Request& request) {
   IgemmProblem p;
   const auto& attrs = request.node.as<ir::MatMulAttrs>();
@@ -146,15 +123,15 @@ Result matmul_problem(const Request& request) {
   p.out_pitch = p.columns;
   const std::int64_t a_matrix = p.rows * p.a_pitch;
   const std::int64_t b_matrix = b[b.size() - 2] * p.b_pitch;
-  p.axes = leading_axes(a, b, out, a_matrix, b_matrix);
+  p.axes = batch_axes(a, b, out, a_matrix, b_matrix);
   p.macs = static_cast<double>(p.rows) * static_cast<double>(p.channels) * static_cast<double>(inner);
-  for (const IgemmAxis& axis : p.axes) p.macs *= axis.size;
+  for (const BatchAxis& axis : p.axes) p.macs *= axis.size;
   if (p.axes.size() == 1 && p.axes[0].a == a_matrix && p.axes[0].b == 0) {
     p.rows *= p.axes[0].size;  // one second operand for all: the first's rows simply follow each other
     p.axes.clear();
   }
   if (p.axes.size() > 3) return "more than three leading axes are broadcast in turns";
-  for (const IgemmAxis& axis : p.axes) p.batches *= axis.size;
+  for (const BatchAxis& axis : p.axes) p.batches *= axis.size;
   p.out_batch = p.rows * p.out_pitch;
   if (b_matrix >= kMaxOffset) return "the second operand is too large for 32-bit offsets";
   return checked(std::move(p));
