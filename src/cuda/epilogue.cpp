@@ -32,6 +32,16 @@ Resident resident_of(const std::vector<float>& values, const std::vector<std::in
   return {fmt::format("channel table {}", hasher.hex()), [values, order] { return table(values, order); }};
 }
 
+/// Saturating to 8 bits bounds values too: an activation that bounds them no further is left out.
+ir::Epilogue without_saturation(const ir::Epilogue& activation, Element output) {
+  const bool is_signed = output == Element::kS8;
+  if (!is_signed && output != Element::kU8) return activation;
+  const float low = is_signed ? -128 : 0, high = is_signed ? 127 : 255;
+  const bool relu = activation.activation == ir::UnaryKind::kRelu && !is_signed;
+  const bool clip = activation.activation == ir::UnaryKind::kClip && activation.alpha <= low && activation.beta >= high;
+  return relu || clip ? ir::Epilogue{} : activation;
+}
+
 }  // namespace
 
 std::optional<float> plain_scale(const ir::Value& value) {
@@ -189,6 +199,7 @@ std::variant<Epilogue, std::string> Epilogue::of(const Request& request, const i
   result.activation_ = folded.activation;
   result.output_step_ = folded.output_scale == 1.0F ? 1.0F : 1.0F / folded.output_scale;
   result.output_ = request.output_element();
+  if (folded.output_scale == 1.0F) result.activation_ = without_saturation(result.activation_, result.output_);
   return result;
 }
 
