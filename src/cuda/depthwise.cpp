@@ -163,7 +163,8 @@ std::string refusal_of(const Request& request, const ConvGeometry& g) {
 
 std::vector<Tactic> depthwise_tactics(const Request& request) {
   const ConvGeometry g = conv_geometry(request);
-  if (!g.is_depthwise() || !is_small(g)) return {};
+  if (!g.is_depthwise()) return {};
+  if (!is_small(g)) return {Tactic{}};
   const bool bytes = is_byte(request.input_element(0));
   std::vector<Tactic> tactics;
   const auto add = [&](int rows, int units) {
