@@ -51,12 +51,18 @@ __device__ __forceinline__ float minus_infinity() { return __int_as_float(0xff80
 #if XI_MASK
 constexpr float kLog2E = 1.4426950408889634f;
 
+/// In units of log 2; the lowest floats stay finite.
+__device__ __forceinline__ float mask_units(float x) {
+  const float y = x * kLog2E;
+  return isinf(y) && !isinf(x) ? copysignf(3.402823466e38f, y) : y;
+}
+
 /// Two neighbouring elements of the mask, in units of log 2.
 template <class T>
 __device__ __forceinline__ float2 mask_pair(const T* at) {
   if constexpr (sizeof(T) == 4) {
   const float2 pair = *reinterpret_cast<const float2*>(at);
-    return make_float2(pair.x * kLog2E, pair.y * kLog2E);
+    return make_float2(mask_units(pair.x), mask_units(pair.y));
   } else {
     const u32 pair = *reinterpret_cast<const u32*>(at);
     return make_float2(to_float(half_t{static_cast<u16>(pair)}) * kLog2E,
