@@ -71,4 +71,14 @@ std::string why_no_compiler();
 /// Compiles without any cache. Throws as Compiler::get. Thread-safe.
 Cubin compile_uncached(const KernelSource& source, Arch arch);
 
+/// What a kernel takes, as the compiler says it (LoadedKernel says the same of a loaded one).
+struct KernelUsage {
+  int registers = 0;     ///< of one thread
+  int stack_bytes = 0;   ///< of one thread: arrays that did not fit into registers
+  int spill_bytes = 0;   ///< of one thread: stores of registers that ran out
+  int shared_bytes = 0;  ///< static, of one block
+};
+/// Compiles to find out. Throws as Compiler::get. Thread-safe.
+KernelUsage usage_of(const KernelSource& source, Arch arch);
+
 }  // namespace xinfer::gpu

@@ -77,14 +77,13 @@ std::string describe(const KernelSource& source, Arch arch) {
   return text;
 }
 
-}  // namespace
+struct Compiled {
+  std::vector<std::byte> code;
+  std::string log;
+};
 
-bool compiler_available() { return find_nvrtc().usable(); }
-std::string compiler_version() { return compiler_available() ? find_nvrtc().version : ""; }
-std::string compiler_path() { return compiler_available() ? find_nvrtc().path : ""; }
-std::string why_no_compiler() { return find_nvrtc().why; }
-
-Cubin compile_uncached(const KernelSource& source, Arch arch) {
+/// With one more option where `extra` is not empty.
+Compiled compile(const KernelSource& source, Arch arch, const std::string& extra) {
   const Nvrtc& nvrtc = find_nvrtc();
   if (!nvrtc.usable()) {
     throw DeviceError(
@@ -96,11 +95,43 @@ Cubin compile_uncached(const KernelSource& source, Arch arch) {
   std::vector<std::string> options(kCompileOptions.begin(), kCompileOptions.end());
   options.push_back("--gpu-architecture=sm_" + to_string(arch));
   if (std::getenv("XINFER_CUDA_LINEINFO") != nullptr) options.emplace_back("--generate-line-info");
+  if (!extra.empty()) options.push_back(extra);
   if (!program.compile(options)) {
     throw DeviceError(fmt::format("{} does not compile ({}, NVRTC {}):\n{}", describe(source, arch), program.error(),
                                   nvrtc.version, program.log()));
   }
-  return {hash_of(source), arch, program.code()};
+  return {program.code(), program.log()};
+}
+
+}  // namespace
+
+bool compiler_available() { return find_nvrtc().usable(); }
+std::string compiler_version() { return compiler_available() ? find_nvrtc().version : ""; }
+std::string compiler_path() { return compiler_available() ? find_nvrtc().path : ""; }
+std::string why_no_compiler() { return find_nvrtc().why; }
+
+Cubin compile_uncached(const KernelSource& source, Arch arch) {
+  return {hash_of(source), arch, compile(source, arch, {}).code};
+}
+
+KernelUsage usage_of(const KernelSource& source, Arch arch) {
+  const std::string log = compile(source, arch, "--ptxas-options=-v").log;
+  // For each entry ptxas says "Compiling entry function 'k'", then "0 bytes stack frame, 0 bytes spill stores, ..." and
+  // "Used 30 registers, used 1 barriers, 128 bytes smem".
+  const std::size_t start = log.find("entry function '" + source.entry + "'");
+  if (start == std::string::npos) {
+    throw DeviceError(fmt::format("{}: the compiler does not tell what it takes:\n{}", describe(source, arch), log));
+  }
+  const std::string ours = log.substr(start, log.find("entry function '", start + 1) - start);
+  const auto number_before = [&](std::string_view unit) {
+    const std::size_t at = ours.find(unit);
+    if (at == std::string::npos) return 0;
+    return std::atoi(ours.c_str() + ours.find_last_not_of("0123456789", at - 1) + 1);
+  };
+  return {.registers = number_before(" registers"),
+          .stack_bytes = number_before(" bytes stack frame"),
+          .spill_bytes = number_before(" bytes spill stores"),
+          .shared_bytes = number_before(" bytes smem")};
 }
 
 }  // namespace xinfer::gpu

@@ -77,6 +77,28 @@ TEST_F(CompilerTest, MakesAnElfImageForEachArchitecture) {
   }
 }
 
+TEST_F(CompilerTest, TellsWhatAKernelTakes) {
+  NEEDS_NVRTC();
+  const KernelUsage plain = usage_of(source(), kArch);
+  EXPECT_GT(plain.registers, 0);
+  EXPECT_EQ(plain.stack_bytes, 0);
+  EXPECT_EQ(plain.spill_bytes, 0);
+  EXPECT_EQ(plain.shared_bytes, 0);
+  KernelSource large{.file = "selftest.cu", .entry = "large"};
+  large.prologue = R"(
+      extern "C" __global__ void large(int* values, int n) {
+        __shared__ int block[64];
+        int local[100];
+        for (int i = 0; i < n; ++i) local[i] = values[i];
+        block[threadIdx.x] = local[values[n]];
+        __syncthreads();
+        values[threadIdx.x] = block[n];
+      })";
+  const KernelUsage usage = usage_of(large, kArch);
+  EXPECT_GE(usage.stack_bytes, 400);
+  EXPECT_EQ(usage.shared_bytes, 256);
+}
+
 TEST_F(CompilerTest, ErrorHoldsTheLogAndTheMacros) {
   NEEDS_NVRTC();
   Compiler compiler(options());
