@@ -39,15 +39,15 @@ struct StemShape {
   std::int64_t vectors() const { return chunks * steps * (tiles / 2) * kLanes; }  ///< 16 bytes each, of all weights
 };
 
-StemShape shape_of(const ConvGeometry& g, Element element) {
+StemShape shape_of(const ConvGeometry& g, Element element, Element output) {
   StemShape s;
   s.half = element == Element::kF16;
   s.taps = g.taps();
   s.steps = div_up(s.taps, s.half ? 4 : 8);
   // 64 channels at a time read each pixel less often; 32 waste less where the last 64 would be half empty, and need
-  // fewer registers, of which the taps' addresses take some.
+  // fewer registers, of which the taps' addresses and results of more than a byte take some.
   const std::int64_t rest = g.outputs % 64;
-  s.tiles = (rest > 0 && rest <= 32) || s.steps > 8 ? 4 : 8;
+  s.tiles = (rest > 0 && rest <= 32) || s.steps > 8 || size_of(output) > 1 ? 4 : 8;
   s.chunks = div_up(g.outputs, s.chunk_channels());
   const std::int64_t rows = (kTileRows - 1) * g.height.stride + g.height.kernel;
   const std::int64_t columns = (kTileColumns - 1) * g.width.stride + g.width.kernel;
@@ -159,7 +159,7 @@ Creation create_stem_conv(const Request& request, const Tactic&) {
   const ConvGeometry g = conv_geometry(request);
   if (std::string reason = refusal_of(request, g); !reason.empty()) return Refusal{std::move(reason)};
   const Element element = request.input_element(0);
-  const StemShape s = shape_of(g, element);
+  const StemShape s = shape_of(g, element, request.output_element());
   if (s.shared_bytes > static_cast<std::int64_t>(std::min<std::size_t>(request.target.shared_limit, 100 * 1024))) {
     return Refusal{"the patch of the image doesn't fit into shared memory"};
   }

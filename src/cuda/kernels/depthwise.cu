@@ -77,7 +77,7 @@ __device__ __forceinline__ void transpose(const u32* columns, u32 (&channels)[4]
 /// 9 multiply-adds and 1.5 extractions of bytes, in floats twice that many, and 9 further registers a channel.
 ///
 /// Weights: [row][group][XI_PITCH] words of four taps.
-extern "C" __global__ void __launch_bounds__(256) depthwise_dot(const DepthwiseArgs a) {
+extern "C" __global__ void __launch_bounds__(256, 1) depthwise_dot(const DepthwiseArgs a) {
   constexpr int kGroups = (XI_KW + 3) / 4;
   constexpr int kShare = (4 * kGroups - XI_KW) / XI_SW + 1;
   constexpr int kUsed = (kShare - 1) * XI_SW + XI_KW;  // columns of one window
@@ -188,7 +188,7 @@ extern "C" __global__ void __launch_bounds__(256) depthwise_dot(const DepthwiseA
 
 /// The same in floats: XI_UNITS output columns and XI_ROWS rows. With more than one row all weights lie in registers;
 /// with one row they are fetched row by row (for large kernels). Weights: [row][column][XI_PITCH] floats.
-extern "C" __global__ void __launch_bounds__(256) depthwise_float(const DepthwiseArgs a) {
+extern "C" __global__ void __launch_bounds__(256, 1) depthwise_float(const DepthwiseArgs a) {
   constexpr int kColumns = XI_UNITS;
   constexpr int kSpan = (kColumns - 1) * XI_SW + XI_KW;
   constexpr int kInputRows = (XI_ROWS - 1) * XI_SH + XI_KH;
@@ -261,7 +261,7 @@ extern "C" __global__ void __launch_bounds__(256) depthwise_float(const Depthwis
 #else
 
 /// Any stride and dilation: one output pixel. Weights: [tap][XI_PITCH], s8 for bytes, else floats.
-extern "C" __global__ void __launch_bounds__(256) depthwise_general(const DepthwiseArgs a) {
+extern "C" __global__ void __launch_bounds__(256, 1) depthwise_general(const DepthwiseArgs a) {
   launch_next();
   const u32 flat = blockIdx.x * blockDim.x + threadIdx.x;
   const int quad = static_cast<int>(flat % kQuads);
