@@ -81,7 +81,8 @@ struct Im2colMap {
   Swizzle swizzle = Swizzle::kNone;
 };
 
-/// Throw DeviceError with the description when the driver refuses. Need a driver, no current context.
+/// Throw DeviceError with the description and the rule that it breaks. A device must be current on the calling thread
+/// (Device::make_current, or any call that uses one).
 TensorMap encode(const TiledMap& map);
 TensorMap encode(const Im2colMap& map);
 

@@ -17,16 +17,16 @@ bool runs_on(Arch arch, const DeviceInfo& info) {
   return arch.number / 10 == info.major && arch.number % 10 <= info.minor;
 }
 
-/// Where each parameter lies and how long it is, as the kernel was compiled; empty where the driver can't tell.
-std::vector<std::pair<std::size_t, std::size_t>> parameters_of(void* function) {
-  std::vector<std::pair<std::size_t, std::size_t>> parameters;
+/// Bytes of each parameter, as the kernel was compiled; empty where the driver can't tell.
+std::vector<std::size_t> parameters_of(void* function) {
+  std::vector<std::size_t> parameters;
   const DriverApi& api = driver();
   if (api.cuFuncGetParamInfo == nullptr) return parameters;
   std::size_t offset = 0;
   std::size_t size = 0;
   // Past the last one the driver answers "invalid value".
   while (api.cuFuncGetParamInfo(function, parameters.size(), &offset, &size) == cu::kSuccess) {
-    parameters.emplace_back(offset, size);
+    parameters.push_back(size);
   }
   return parameters;
 }
@@ -83,12 +83,11 @@ void LoadedKernel::check_arguments(const KernelArgs& args) const {
         fmt::format("kernel {} takes {} arguments, but was given {}", entry_, parameters_.size(), offsets.size()));
   }
   for (std::size_t i = 0; i < offsets.size(); ++i) {
-    // Each is passed by its own address, so only its size counts (the driver's offsets start where the bank's
-    // alignment says: at 48 for a tensor map).
+    // Each is passed by its own address, so only its size counts.
     const std::size_t end = i + 1 < offsets.size() ? offsets[i + 1] : args.bytes().size();
-    if (end - offsets[i] < parameters_[i].second) {
+    if (end - offsets[i] < parameters_[i]) {
       throw DeviceError(fmt::format("argument {} of kernel {} has {} bytes; the kernel expects {}", i, entry_,
-                                    end - offsets[i], parameters_[i].second));
+                                    end - offsets[i], parameters_[i]));
     }
   }
 }

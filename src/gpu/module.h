@@ -5,7 +5,6 @@
 #include <memory>
 #include <mutex>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "gpu/compiler.h"
@@ -43,9 +42,9 @@ class LoadedKernel {
   void* module_ = nullptr;
   void* function_ = nullptr;
   int registers_ = 0, local_bytes_ = 0, shared_bytes_ = 0, max_threads_ = 0;
-  std::vector<std::pair<std::size_t, std::size_t>> parameters_;  // offset and size of each; empty: unknown
-  mutable std::mutex mutex_;                                     // of allowed_shared_
-  mutable std::uint32_t allowed_shared_ = 0;                     // dynamic; raised when a launch asks for more
+  std::vector<std::size_t> parameters_;       // bytes of each; empty: unknown
+  mutable std::mutex mutex_;                  // of allowed_shared_
+  mutable std::uint32_t allowed_shared_ = 0;  // dynamic; raised when a launch asks for more
 };
 
 /// Throws DeviceError when the cubin is for another architecture or has no such kernel.
