@@ -28,7 +28,6 @@ struct WgemmArgs {
 inline constexpr int kDepth = XI_A == 2 ? XI_BK / 2 : XI_BK;               ///< elements of K in a panel
 inline constexpr int kChannels = 16 / static_cast<int>(sizeof(XI_OUT_T));  ///< consecutive ones of a thread: one store
 inline constexpr int kGroups = XI_BN / (4 * kChannels);                    ///< such stores of a row by one thread
-inline constexpr bool kByteOutput = sizeof(XI_OUT_T) == 1;
 
 // ---- activations ----
 
@@ -147,28 +146,52 @@ __device__ __forceinline__ Constants constants_of(const EpilogueArgs& e, s32 cha
   return c;
 }
 
-/// finish(), with ReLU in the form that fuses with rounding and packing into one instruction where that changes nothing
-/// (rounding takes NaN to 0 as max does).
+inline constexpr bool kRelu = Unary::XI_ACTIVATION == Unary::kRelu && !XI_STEP;
+/// ReLU at no cost: as part of the instruction that rounds and packs two values to s8 or to half. Packing to u8 does it
+/// anyway. (There, a max before it would be fused into F2IP.U8.RELU, which an H100 rejects as illegal.)
+inline constexpr bool kFusedRelu = kRelu && sizeof(XI_OUT_T) <= 2;
+
+/// finish(), less the ReLU where pack() does it.
 __device__ __forceinline__ float end_of(const EpilogueArgs& e, Accumulator acc, float multiplier, float bias, float r) {
-  if constexpr (kByteOutput && Unary::XI_ACTIVATION == Unary::kRelu) {
+  if constexpr (kFusedRelu) {
     float y = fmaf(static_cast<float>(acc), multiplier, bias);
 #if XI_RESIDUAL
     y = fmaf(r, e.residual_scale, y);
 #endif
-    return fmaxf(y, 0.0f);
+    return y;
   } else {
     return finish(e, acc, multiplier, bias, r);
   }
+}
+
+/// Two halves, the first in the lower bits, kept finite as from_float() does (but true infinities, which a product has
+/// only where its operands have them, are not told from overflow).
+__device__ __forceinline__ u32 finite_halves(float a, float b) {
+  u32 word;
+  if constexpr (kFusedRelu) {
+    asm("cvt.rn.relu.satfinite.f16x2.f32 %0, %1, %2;" : "=r"(word) : "f"(b), "f"(a));
+  } else {
+    asm("cvt.rn.satfinite.f16x2.f32 %0, %1, %2;" : "=r"(word) : "f"(b), "f"(a));
+  }
+  return word;
 }
 
 /// kChannels values as 16 bytes.
 template <class Out>
 __device__ __forceinline__ Vector16 pack(const float (&y)[kChannels]) {
   if constexpr (sizeof(Out) == 1) {
-    return {pack4<Out>(y[0], y[1], y[2], y[3]), pack4<Out>(y[4], y[5], y[6], y[7]),
-            pack4<Out>(y[8], y[9], y[10], y[11]), pack4<Out>(y[12], y[13], y[14], y[15])};
+    // max(), rounding and packing fuse into F2IP.S8.RELU, which rounds NaN to 0 as max does.
+    constexpr bool kMax = kFusedRelu && static_cast<Out>(-1) < static_cast<Out>(1);
+    u32 words[4];
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      words[i] = kMax ? pack4<Out>(fmaxf(y[4 * i], 0.0f), fmaxf(y[4 * i + 1], 0.0f), fmaxf(y[4 * i + 2], 0.0f),
+                                   fmaxf(y[4 * i + 3], 0.0f))
+                      : pack4<Out>(y[4 * i], y[4 * i + 1], y[4 * i + 2], y[4 * i + 3]);
+    }
+    return {words[0], words[1], words[2], words[3]};
   } else if constexpr (sizeof(Out) == 2) {
-    return {pack2_half(y[0], y[1]), pack2_half(y[2], y[3]), pack2_half(y[4], y[5]), pack2_half(y[6], y[7])};
+    return {finite_halves(y[0], y[1]), finite_halves(y[2], y[3]), finite_halves(y[4], y[5]), finite_halves(y[6], y[7])};
   } else {
     return {__float_as_uint(y[0]), __float_as_uint(y[1]), __float_as_uint(y[2]), __float_as_uint(y[3])};
   }
