@@ -58,7 +58,7 @@ class IgemmStep final : public Step {
     tile_.splits = static_cast<int>((steps + args_.split_steps - 1) / args_.split_steps);  // none stays empty
     set_args(steps);
     set_step_formats(request);
-    kernels.push_back(source());
+    kernels.push_back(source(request.target));
     if (problem.b_kind == IgemmProblem::B::kPacked) {
       residents.push_back(igemm_weights(*request.input(1).constant, problem.geometry, problem.b_element));
     }
@@ -133,7 +133,7 @@ class IgemmStep final : public Step {
     if (request.has(2)) inputs[2] = std::nullopt;  // folded into the epilogue's table
   }
 
-  gpu::KernelSource source() const {
+  gpu::KernelSource source(const Target& target) const {
     gpu::KernelSource result{"igemm.cu", "igemm", {}, {}};
     const bool halves = problem_.a_element == Element::kF16;
     const auto type = [](Element element) { return element == Element::kF16 ? "f16" : name_of(element); };
@@ -142,7 +142,7 @@ class IgemmStep final : public Step {
     result.define("XI_CONV", problem_.gathers ? 1 : 0).define("XI_BATCHED", problem_.batches > 1 ? 1 : 0);
     result.define("XI_SPLIT", tile_.splits > 1 ? 1 : 0).define("XI_B", static_cast<int>(problem_.b_kind));
     result.define("XI_A", type(problem_.a_element)).define("XI_B_T", type(problem_.b_element));
-    result.define("XI_FLOAT", halves ? 1 : 0);
+    result.define("XI_FLOAT", halves ? 1 : 0).define("XI_TURING", has_async_copies(target) ? 0 : 1);
     epilogue_.define(result);
     return result;
   }

@@ -41,6 +41,9 @@ struct IgemmProblem {
 /// Reads a Conv, Linear or MatMul node; or says why this kernel can't compute it.
 std::variant<IgemmProblem, std::string> igemm_problem(const Request& request);
 
+/// Whether the target has asynchronous copies and the larger shapes of mma (sm_80 and newer).
+inline bool has_async_copies(const Target& target) { return target.arch.at_least(80); }
+
 /// How the kernel is cut: Tactic::values in this order.
 struct IgemmTile {
   int m = 0, n = 0;  ///< rows and columns of a block

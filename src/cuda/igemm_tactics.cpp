@@ -24,8 +24,6 @@ constexpr std::array kTuringShapes{
     Shape{64, 64, 2, 2},   Shape{64, 32, 2, 2},  Shape{32, 64, 2, 2},
 };
 
-bool has_async_copies(const Target& target) { return target.arch.at_least(80); }
-
 std::span<const Shape> shapes_of(const Target& target) {
   return has_async_copies(target) ? std::span<const Shape>(kShapes) : std::span<const Shape>(kTuringShapes);
 }

@@ -244,6 +244,7 @@ void check_batch(const ir::Graph& graph, const std::vector<Tensor>& inputs, std:
   const Gpu& gpu = gpu_here();
   if (gpu.state == nullptr) {
     for (const Target& target : targets_without_gpu()) {
+      if (options.arch && target.arch != *options.arch) continue;
       const bool hopper_only = options.implementation.starts_with("wgemm");
       const bool ampere_up = options.implementation == "stem_conv";
       if ((hopper_only && !target.arch.has_wgmma()) || (ampere_up && !target.arch.at_least(80))) continue;
@@ -255,8 +256,10 @@ void check_batch(const ir::Graph& graph, const std::vector<Tensor>& inputs, std:
     return;
   }
   const std::vector<Tensor> expected = reference::run(graph, inputs);
-  for (const auto& choice : choices(graph, batch, gpu.state->target(), options)) {
-    run_and_compare(compile_with(shared, batch, gpu.state->target(), choice, options), inputs, expected, tolerance);
+  Target target = gpu.state->target();
+  if (options.arch) target.arch = *options.arch;
+  for (const auto& choice : choices(graph, batch, target, options)) {
+    run_and_compare(compile_with(shared, batch, target, choice, options), inputs, expected, tolerance);
     if (::testing::Test::HasFailure()) return;
   }
 }

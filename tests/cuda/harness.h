@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -59,6 +60,8 @@ struct CheckOptions {
   ir::OpType op = ir::OpType::kConv;
   bool all_tactics = false;
   std::vector<std::int64_t> batches{1, 3};
+  /// Choose as for this older architecture, though the kernels are compiled for the GPU at hand.
+  std::optional<gpu::Arch> arch{};
 };
 
 /// Compiles, runs with random inputs (seeded by `seed`), compares with the reference.

@@ -119,6 +119,31 @@ TEST(IgemmTactics, OfAMatMulAreAllExact) {
         options);
 }
 
+// Newer GPUs run Turing's variant too: its instructions, and stages that pass through registers.
+TEST(IgemmTuring, IsExact) {
+  CheckOptions options = conv_options();
+  options.arch = gpu::Arch{75};
+  check(conv_graph({{40, 12, 9}, 130, {3, 3}, attrs({2, 1}, {1, 2}, {0, 2, 1, 1}), kU8, kS8, kS8}), Tolerance::exact(),
+        options);
+  check(conv_graph({{130, 7, 7}, 72, {3, 3}, attrs({1, 1}, {1, 1}, {1, 1, 1, 1}), kF32, kF32, kF32}), Tolerance::half(),
+        options);
+  options = matmul_options();
+  options.arch = gpu::Arch{75};
+  check(matmul_graph({{ir::Dim::n(), 2, 40, 65}, {ir::Dim::n(), 2, 65, 137}, {}, kF32, kF32, kF32}), Tolerance::half(),
+        options);
+  check(matmul_graph({{ir::Dim::n(), 2, 33, 70}, {ir::Dim::n(), 2, 65, 70}, {false, true}, kU8, kS8, kS8}),
+        Tolerance::exact(), options);
+}
+
+TEST(IgemmTuring, AllTacticsAreExact) {
+  CheckOptions options = conv_options();
+  options.arch = gpu::Arch{75};
+  options.all_tactics = true;
+  options.batches = {2};
+  check(conv_graph({{64, 14, 13}, 136, {3, 3}, attrs({1, 1}, {1, 1}, {1, 1, 1, 1}), kS8, kS8, kS8}), Tolerance::exact(),
+        options);
+}
+
 class IgemmLinear : public ::testing::TestWithParam<LinearCase> {};
 TEST_P(IgemmLinear, EqualsTheReference) {
   check(linear_graph(GetParam()), GetParam().type == kF32 ? Tolerance::half() : Tolerance::exact(), linear_options());

@@ -120,7 +120,7 @@ extern "C" __global__ void __launch_bounds__(kThreads, kBlocksPerProcessor) igem
   const u32 shared_residual = 0;
 #endif
 
-#if __CUDA_ARCH__ >= 800
+#if !XI_TURING
 #if XI_B != 0
   wait_for_previous();
 #endif
@@ -158,6 +158,7 @@ extern "C" __global__ void __launch_bounds__(kThreads, kBlocksPerProcessor) igem
   wait_for_copies<0>();
 #else
   static_assert(XI_STAGES == 2, "without asynchronous copies one stage is filled while the other is used");
+  wait_for_previous();
   loader_a.fetch(args, 0);
   loader_b.fetch(args, 0);
   loader_a.put(shared);
@@ -189,7 +190,7 @@ extern "C" __global__ void __launch_bounds__(kThreads, kBlocksPerProcessor) igem
 #if XI_RESIDUAL
   __syncthreads();
   fetch_residual(args, place, shared_residual);
-#if __CUDA_ARCH__ >= 800
+#if !XI_TURING
   commit_copies();
   wait_for_copies<0>();
 #endif

@@ -12,7 +12,7 @@ __device__ __forceinline__ u32 chunk_offset(u32 row, u32 chunk) {
   return row * XI_TILE_K + permuted * 16;
 }
 
-#if __CUDA_ARCH__ >= 800
+#if !XI_TURING
 /// Starts copying the first `bytes` (0 to 16) of a chunk; the rest becomes zero.
 __device__ __forceinline__ void copy_chunk(u32 to, const void* from, s32 bytes) {
   asm volatile("cp.async.cg.shared.global.L2::128B [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(bytes) : "memory");
@@ -54,7 +54,7 @@ struct Chunks {
 
   __device__ __forceinline__ void fetch_one(int pass, u32 to, s32 position, s32 bytes) {
     const u8* from = base + (offset[pass] + position);
-#if __CUDA_ARCH__ >= 800
+#if !XI_TURING
     copy_chunk(to, from, bytes);
 #else
     held[pass] = bytes > 0 ? keep_bytes(load_vector(from), bytes) : Vector16{0, 0, 0, 0};
@@ -153,7 +153,7 @@ struct LoaderA {
 #endif
   }
 
-#if __CUDA_ARCH__ < 800
+#if XI_TURING
   __device__ __forceinline__ void put(u32 tile) const {
 #pragma unroll
     for (int i = 0; i < kPasses; ++i) {
@@ -193,7 +193,7 @@ struct LoaderB {
     in_k += XI_TILE_K;
   }
 
-#if __CUDA_ARCH__ < 800
+#if XI_TURING
   __device__ __forceinline__ void put(u32 tile) const {
 #pragma unroll
     for (int i = 0; i < kPasses; ++i) store_shared(tile + shared + i * kPassBytes, chunks.held[i]);
@@ -242,7 +242,7 @@ struct LoaderB {
     position += kTileRows * args.b_pitch;
   }
 
-#if __CUDA_ARCH__ < 800
+#if XI_TURING
   __device__ __forceinline__ void put(u32 tile) const {
 #pragma unroll
     for (int i = 0; i < kPasses; ++i) store_shared(tile + shared + i * kPassBytes, chunks.held[i]);

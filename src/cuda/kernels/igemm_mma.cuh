@@ -4,6 +4,7 @@
 //
 //   XI_A, XI_B_T  element types of the operands as PTX spells them: s8, u8, or f16 (both)
 //   XI_FLOAT    1 when they are f16
+//   XI_TURING   1: only what sm_75 has: its shapes of mma, no asynchronous copies
 #include "common.cuh"
 
 #define XI_TEXT_OF(x) #x
@@ -35,7 +36,7 @@ __device__ __forceinline__ void load_matrices_transposed(u32 (&r)[4], u32 addres
 ///   c[0], c[1] row g, columns 2t and 2t + 1         c[2], c[3] row g + 8
 /// (PTX ISA, "Matrix Fragments for mma.m16n8k32" and "mma.m16n8k16 with floating point type".)
 __device__ __forceinline__ void multiply(Acc (&c)[4], const u32 (&a)[4], const u32 (&b)[2]) {
-#if __CUDA_ARCH__ >= 800
+#if !XI_TURING
 #if XI_FLOAT
   asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
       "{%0, %1, %2, %3};"

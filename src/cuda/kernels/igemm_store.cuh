@@ -77,7 +77,7 @@ __device__ __forceinline__ void fetch_residual(const IgemmArgs& args, const Plac
     const bool take = place.row + row < args.rows && place.column + column < args.columns;
     const Residual* from = residual + static_cast<s64>(place.row + row) * args.out_pitch + place.column + column;
     const u32 to = shared + row * Layout::kPitch + column * sizeof(Residual);
-#if __CUDA_ARCH__ >= 800
+#if !XI_TURING
     copy_chunk(to, from, take ? 16 : 0);
 #else
     store_shared(to, take ? load_vector(from) : Vector16{0, 0, 0, 0});
