@@ -60,7 +60,7 @@ Context::Context(std::shared_ptr<const LoadedProgram> program)
   }
   const gpu::DevicePtr& gpu_device = program_->state()->device();
   arena_ = gpu::DeviceBuffer(gpu_device, std::max(device.end(), kAlignment));
-  pinned_ = gpu::PinnedBuffer(gpu_device, std::max(host.end(), kAlignment));
+  pinned_bytes_ = std::max(host.end(), kAlignment);
   scratch_ = arena_.pointer() + scratch;
   for (const std::size_t at : states) states_.push_back(arena_.pointer() + at);
   for (const std::size_t at : inputs) staged_inputs_.push_back(arena_.pointer() + at);
@@ -142,6 +142,7 @@ void Context::enqueue(gpu::Stream& stream, std::span<const gpu::DevicePointer> i
 }
 
 void Context::upload(std::span<const Tensor> inputs) {
+  if (pinned_.bytes() == 0) pinned_ = gpu::PinnedBuffer(program_->state()->device(), pinned_bytes_);
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     std::byte* staging = pinned_.data() + pinned_inputs_[i];
     std::memcpy(staging, inputs[i].raw(), inputs[i].bytes());
@@ -174,11 +175,12 @@ void Context::run(std::span<const Tensor> inputs, std::span<Tensor> outputs) {
   }
 }
 
-std::vector<double> Context::profile() {
+std::vector<double> Context::profile(std::span<const gpu::DevicePointer> inputs,
+                                     std::span<const gpu::DevicePointer> outputs) {
   constexpr int kRepeats = 5;
   const Program& p = program_->program();
   const gpu::DevicePtr& device = program_->state()->device();
-  const Binding& bound = own_binding();
+  const Binding& bound = binding(inputs, outputs);
   std::vector<double> result(p.infos.size(), 0.0);
   std::vector<std::vector<double>> samples(p.items.size());
   for (int repeat = 0; repeat <= kRepeats; ++repeat) {  // the first warms up

@@ -81,8 +81,10 @@ class Context {
                std::span<const gpu::DevicePointer> outputs);
 
   /// Microseconds that each step takes on the device, in the order of Program::infos, launched one by one: the sum is
-  /// larger than the time of a run. Uses the inputs of the last run().
-  std::vector<double> profile();
+  /// larger than the time of a run. Uses the inputs of the last run(), or those at the given addresses.
+  std::vector<double> profile() { return profile(staged_inputs_, staged_outputs_); }
+  std::vector<double> profile(std::span<const gpu::DevicePointer> inputs,
+                              std::span<const gpu::DevicePointer> outputs);
   /// Microseconds of one run on the device, without copies: the median of `repeats` replays.
   double time(int repeats);
 
@@ -114,7 +116,8 @@ class Context {
   gpu::DevicePointer scratch_ = 0;
   std::vector<gpu::DevicePointer> states_;  // one for each item
   std::vector<gpu::DevicePointer> staged_inputs_, staged_outputs_;
-  std::vector<std::size_t> pinned_inputs_, pinned_outputs_;  // offsets
+  std::vector<std::size_t> pinned_inputs_, pinned_outputs_;  // offsets; the memory is made by the first run()
+  std::size_t pinned_bytes_ = 0;
   std::vector<std::unique_ptr<Binding>> bindings_;           // most recently used first
 };
 

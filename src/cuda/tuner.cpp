@@ -27,6 +27,12 @@ std::vector<Choice> candidates(const Request& request) {
   return result;
 }
 
+/// Random inputs and room for outputs on the device, shared by all rounds.
+struct Outside {
+  std::vector<gpu::DeviceBuffer> buffers;
+  std::vector<gpu::DevicePointer> inputs, outputs;
+};
+
 std::vector<Tensor> random_inputs(const ir::Graph& graph, std::int64_t batch) {
   std::mt19937 engine(1);
   std::normal_distribution<float> normal;
@@ -34,11 +40,35 @@ std::vector<Tensor> random_inputs(const ir::Graph& graph, std::int64_t batch) {
   for (const ir::ValueId id : graph.inputs()) {
     Tensor tensor(graph.value(id).dtype, graph.value(id).shape.at(batch));  // indices and masks stay zero
     if (tensor.dtype() == DataType::kFloat32) {
-      for (float& x : tensor.data<float>()) x = normal(engine);
+      constexpr std::size_t kDistinct = 1 << 18;  // then repeated: the kernels' time does not depend on more
+      const auto values = tensor.data<float>();
+      const std::size_t distinct = std::min(kDistinct, values.size());
+      for (std::size_t i = 0; i < distinct; ++i) values[i] = normal(engine);
+      for (std::size_t i = distinct; i < values.size(); ++i) values[i] = values[i - distinct];
     }
     inputs.push_back(std::move(tensor));
   }
   return inputs;
+}
+
+Outside make_outside(const ir::Graph& graph, std::int64_t batch, const gpu::DevicePtr& device) {
+  Outside outside;
+  gpu::Stream stream(device);
+  const auto add = [&](std::size_t bytes) {
+    outside.buffers.emplace_back(device, std::max<std::size_t>(bytes, 16));
+    return outside.buffers.back().pointer();
+  };
+  for (const Tensor& tensor : random_inputs(graph, batch)) {
+    outside.inputs.push_back(add(tensor.bytes()));
+    gpu::copy_to_device(stream, outside.inputs.back(), tensor.raw(), tensor.bytes());
+    stream.synchronize();
+  }
+  for (const ir::ValueId id : graph.outputs()) {
+    const ir::Value& value = graph.value(id);
+    const auto count = static_cast<std::size_t>(element_count(value.shape.at(batch)));
+    outside.outputs.push_back(add(count * xinfer::size_of(value.dtype)));
+  }
+  return outside;
 }
 
 }  // namespace
@@ -58,13 +88,10 @@ std::vector<TunedNode> tune(const std::shared_ptr<const ir::Graph>& graph, std::
                             const CompileOptions& options, const std::shared_ptr<DeviceState>& state,
                             const std::function<void()>& round_done) {
   const int rounds = tuning_rounds(graph, batch, options);
-  const std::vector<Tensor> inputs = random_inputs(*graph, batch);
-  std::vector<Tensor> outputs;
-  for (const ir::ValueId id : graph->outputs()) {
-    outputs.emplace_back(graph->value(id).dtype, graph->value(id).shape.at(batch));
-  }
-  std::vector<TunedNode> best;
-  std::unordered_map<std::string, std::size_t> index;
+  const Outside outside = make_outside(*graph, batch, state->device());
+  // All programs first, so that their kernels compile together, on all cores.
+  std::vector<std::shared_ptr<const Program>> programs;
+  std::vector<gpu::KernelSource> kernels;
   for (int round = 0; round < rounds; ++round) {
     CompileOptions compile_options = options;
     compile_options.chooser = [round](const Request& request) -> std::optional<Choice> {
@@ -72,10 +99,16 @@ std::vector<TunedNode> tune(const std::shared_ptr<const ir::Graph>& graph, std::
       if (list.empty()) return std::nullopt;
       return list[static_cast<std::size_t>(round) % list.size()];
     };
-    const auto program = compile(graph, batch, compile_options);
+    programs.push_back(compile(graph, batch, compile_options));
+    for (gpu::KernelSource& source : programs.back()->kernels()) kernels.push_back(std::move(source));
+  }
+  state->compiler().get_all(kernels, state->device()->arch());
+
+  std::vector<TunedNode> best;
+  std::unordered_map<std::string, std::size_t> index;
+  for (const auto& program : programs) {
     Context context(std::make_shared<const LoadedProgram>(program, state));
-    context.run(inputs, outputs);
-    const std::vector<double> times = context.profile();
+    const std::vector<double> times = context.profile(outside.inputs, outside.outputs);
     for (std::size_t i = 0; i < program->infos.size(); ++i) {
       const StepInfo& info = program->infos[i];
       if (info.choice.empty()) continue;
