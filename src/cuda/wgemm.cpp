@@ -35,6 +35,18 @@ gpu::Swizzle swizzle_of(int row_bytes) {
   return row_bytes == 128 ? gpu::Swizzle::k128 : row_bytes == 64 ? gpu::Swizzle::k64 : gpu::Swizzle::k32;
 }
 
+std::string name_of(WgemmTile::Form form) {
+  switch (form) {
+    case WgemmTile::Form::kResident:
+      return "resident";
+    case WgemmTile::Form::kStreamed:
+      return "streamed";
+    case WgemmTile::Form::kSplit:
+      return "split";
+  }
+  return {};
+}
+
 std::string axis_problem(const ConvAxis& axis) {
   if (axis.stride > kMaxStride) return fmt::format("TMA takes strides up to {}", kMaxStride);
   const std::int64_t reach = (axis.kernel - 1) * axis.dilation;
@@ -62,24 +74,30 @@ class WgemmStep final : public Step {
     set_formats(*this, request, linear ? Order::kRows : Order::kChannelsLast, true);
     inputs.at(1).reset();
     if (request.has(2)) inputs.at(2).reset();
-    const bool resident = tile.form == WgemmTile::Form::kResident;
+    const std::string form = name_of(tile.form);
     gpu::KernelSource source;
-    source.file = resident ? "wgemm_resident.cu" : "wgemm_streamed.cu";
-    source.entry = resident ? "wgemm_resident" : "wgemm_streamed";
+    source.file = "wgemm_" + form + ".cu";
+    source.entry = "wgemm_" + form;
     source.define("XI_A", problem.input == Element::kS8 ? 0 : problem.input == Element::kU8 ? 1 : 2);
     source.define("XI_BN", tile.bn).define("XI_BK", tile.bk).define("XI_IM2COL", problem.im2col ? 1 : 0);
-    if (resident) {
-      source.define("XI_WARPGROUPS", tile.warpgroups);
-    } else {
-      source.define("XI_BM", tile.bm);
+    switch (tile.form) {
+      case WgemmTile::Form::kResident:
+        source.define("XI_WARPGROUPS", tile.warpgroups);
+        break;
+      case WgemmTile::Form::kStreamed:
+        source.define("XI_BM", tile.bm);
+        break;
+      case WgemmTile::Form::kSplit:
+        source.define("XI_SPLIT", tile.stages);
+        break;
     }
     epilogue_.define(source);
     kernels.push_back(std::move(source));
     epilogue_.add_residents(*this, table_order(tile, problem));
     weights_ = residents.size();
     residents.push_back(weights_of(request));
-    implementation = fmt::format("wgemm {}:{}x{}x{}x{}x{}", resident ? "resident" : "streamed", tile.bm, tile.bn,
-                                 tile.bk, tile.stages, tile.warpgroups);
+    implementation =
+        fmt::format("wgemm {}:{}x{}x{}x{}x{}", form, tile.bm, tile.bn, tile.bk, tile.stages, tile.warpgroups);
     compute = problem.input;
     macs = problem.geometry.macs();
   }
@@ -109,14 +127,21 @@ class WgemmStep final : public Step {
     args.dilation_h = static_cast<std::int32_t>(g.height.dilation);
     gpu::Launch launch;
     launch.kernel = 0;
-    if (tile_.form == WgemmTile::Form::kResident) {
-      const int owners = std::clamp(frame.sm_count / args.channel_tiles, 1, args.row_tiles);
-      launch.grid.x = static_cast<std::uint32_t>(owners * args.channel_tiles);
-      launch.block.x = static_cast<std::uint32_t>(128 * tile_.warpgroups);
-    } else {
-      const std::int64_t tiles = std::int64_t{args.row_tiles} * args.channel_tiles;
-      launch.grid.x = static_cast<std::uint32_t>(std::min<std::int64_t>(tiles, frame.sm_count));
-      launch.block.x = static_cast<std::uint32_t>(128 * (tile_.warpgroups + 1));
+    const std::int64_t tiles = std::int64_t{args.row_tiles} * args.channel_tiles;
+    switch (tile_.form) {
+      case WgemmTile::Form::kResident:
+        launch.grid.x = static_cast<std::uint32_t>(std::clamp(frame.sm_count / args.channel_tiles, 1, args.row_tiles) *
+                                                   args.channel_tiles);
+        launch.block.x = static_cast<std::uint32_t>(128 * tile_.warpgroups);
+        break;
+      case WgemmTile::Form::kStreamed:
+        launch.grid.x = static_cast<std::uint32_t>(std::min<std::int64_t>(tiles, frame.sm_count));
+        launch.block.x = static_cast<std::uint32_t>(128 * (tile_.warpgroups + 1));
+        break;
+      case WgemmTile::Form::kSplit:
+        launch.grid.x = static_cast<std::uint32_t>(tiles * tile_.stages);
+        launch.block.x = 128;
+        break;
     }
     launch.shared_bytes = static_cast<std::uint32_t>(tile_.shared_bytes(problem_));
     launch.dependent = true;
@@ -206,6 +231,9 @@ Creation create(const Request& request, const Tactic& tactic) {
   const auto& tile = std::get<WgemmTile>(chosen);
   if (tile.shared_bytes(problem) > request.target.shared_limit) {
     return Refusal{fmt::format("the tile takes {} bytes of shared memory", tile.shared_bytes(problem))};
+  }
+  if (tile.form == WgemmTile::Form::kSplit && tile.panels(problem) < tile.stages) {
+    return Refusal{"K has fewer panels than blocks to share it"};
   }
   auto epilogue = Epilogue::of(request, activation_of(request.node), 0, problem.geometry.outputs);
   if (const auto* reason = std::get_if<std::string>(&epilogue)) return Refusal{*reason};

@@ -32,8 +32,9 @@ std::variant<WgemmProblem, std::string> wgemm_problem(const Request& request);
 
 /// A variant. Resident: weights of a channel tile stay in shared memory, `warpgroups` independent workers with tiles of
 /// 64 rows and rings of `stages` tiles. Streamed: a producer and two workers with tiles of bm rows, `stages` panels.
+/// Split: `stages` blocks share the K of a tile of 64 x 64.
 struct WgemmTile {
-  enum class Form : std::uint8_t { kResident, kStreamed };
+  enum class Form : std::uint8_t { kResident, kStreamed, kSplit };
   Form form = Form::kStreamed;
   int bm = 128, bn = 128;
   int bk = 128;  ///< bytes of K in a panel

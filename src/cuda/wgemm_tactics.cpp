@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t kAlignment = 1024;  // kernels align their shared memory to it
 constexpr std::size_t kBarrier = 8;
-constexpr std::size_t kMaxTactics = 10;
+constexpr std::size_t kMaxTactics = 8;
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
@@ -20,7 +20,7 @@ int panel_bytes(std::int64_t tap_bytes) {
   int best = 128;
   for (const int bk : {64, 32}) {
     const std::int64_t padded_best = ceil_div(tap_bytes, best) * best, padded_here = ceil_div(tap_bytes, bk) * bk;
-    if (padded_here * 8 < padded_best * 7) best = bk;
+    if (padded_here * 4 <= padded_best * 3) best = bk;
   }
   return best;
 }
@@ -39,15 +39,23 @@ std::variant<WgemmTile, std::string> WgemmTile::from(const Tactic& tactic) {
   if (tactic.values.size() != 6) return "a variant has six numbers";
   const auto& v = tactic.values;
   WgemmTile tile{static_cast<Form>(v[0]), v[1], v[2], v[3], v[4], v[5]};
-  const bool resident = tile.form == Form::kResident;
-  const bool known = (resident || tile.form == Form::kStreamed) &&
-                     (tile.bn == 64 || tile.bn == 128 || tile.bn == 192 || tile.bn == 256) &&
-                     (tile.bk == 32 || tile.bk == 64 || tile.bk == 128) && tile.stages >= 1;
-  const bool fits =
-      resident ? tile.bm == 64 && tile.warpgroups >= 1 && tile.warpgroups <= 4 && tile.bn * tile.warpgroups <= 384 &&
-                     tile.bn <= 192
-               : (tile.bm == 64 || (tile.bm == 128 && tile.bn <= 128)) && tile.warpgroups == 2 && tile.stages >= 2;
-  if (!known || !fits) return "there is no such variant";
+  const bool width = tile.bn == 64 || tile.bn == 128 || tile.bn == 192 || tile.bn == 256;
+  const bool depth = tile.bk == 32 || tile.bk == 64 || tile.bk == 128;
+  bool known = false;
+  switch (tile.form) {
+    case Form::kResident:
+      known = tile.bm == 64 && tile.bn <= 192 && tile.stages >= 1 && tile.warpgroups >= 1 && tile.warpgroups <= 4 &&
+              tile.bn * tile.warpgroups <= 384;
+      break;
+    case Form::kStreamed:
+      known = (tile.bm == 64 || (tile.bm == 128 && tile.bn <= 128)) && tile.stages >= 2 && tile.warpgroups == 2;
+      break;
+    case Form::kSplit:
+      known = tile.bm == 64 && tile.bn == 64 && (tile.stages == 2 || tile.stages == 4 || tile.stages == 8) &&
+              tile.warpgroups == 1;
+      break;
+  }
+  if (!width || !depth || !known) return "there is no such variant";
   return tile;
 }
 
@@ -76,38 +84,62 @@ std::size_t WgemmTile::shared_bytes(const WgemmProblem& problem) const {
     return kAlignment + all * channels * width + workers * (depth * all * rows * width + 2 * residual) +
            kBarrier * (all + workers * (depth * all + 2));
   }
+  if (form == Form::kSplit) {
+    const std::size_t most = (all + depth - 1) / depth;
+    return kAlignment + most * (rows + channels) * width + rows * channels * sizeof(float) + kBarrier * most;
+  }
   return kAlignment + depth * (rows + channels) * width + workers * residual + kBarrier * (2 * depth + 3 * workers);
 }
 
 double estimate_us(const WgemmProblem& problem, const WgemmTile& tile, int sm_count) {
-  // Cycles at about 1.65 GHz; what the figures of an H100 show, roughly: see docs/performance.md.
-  constexpr double kClock = 1650.0, kDram = 2.8e6, kL2 = 5.0e6;  // cycles and bytes a microsecond
+  // Fitted to an H100 under load; see docs/performance.md.
+  constexpr double kClock = 1650.0, kDram = 2.85e6, kL2 = 5.5e6;  // cycles and bytes a microsecond
   const auto row_tiles = static_cast<double>(tile.row_tiles(problem));
-  const std::int64_t channel_tiles = tile.channel_tiles(problem);
-  const double panels = tile.panels(problem);
-  const double halves = tile.bm / 64.0;
-  const double multiply = panels * (tile.bk / 32.0) * halves * std::max(tile.bn / 2.0, 32.0);
+  const auto channel_tiles = static_cast<double>(tile.channel_tiles(problem));
+  const double panels = tile.panels(problem), steps = tile.bk / 32.0, halves = tile.bm / 64.0;
+  const double panel_bytes = static_cast<double>(tile.bm + tile.bn) * tile.bk;
+  const double multiply = panels * steps * halves * std::max(tile.bn / 2.0, 32.0);
+  // Shared memory serves the copies and the multiplications of a panel at 128 bytes a cycle.
+  const double feed = panels * (panel_bytes + halves * (64 + tile.bn) * tile.bk) / 128.0;
   const double end =
-      350 + halves * tile.bn * ((problem.residual_bytes != 0 ? 5.0 : 3.0) + (problem.costly_epilogue ? 20.0 : 0.0));
-  double cycles = 0;
-  if (tile.form == WgemmTile::Form::kResident) {
-    const double owners = std::max<double>(1.0, static_cast<double>(sm_count / channel_tiles));
-    const double turns = std::ceil(row_tiles / (owners * tile.warpgroups));
-    const double waves = std::ceil(static_cast<double>(channel_tiles) / std::max(1, sm_count));
-    const double workers = std::min<double>(tile.warpgroups, std::ceil(row_tiles / owners));
-    cycles = waves * (turns * std::max(multiply * workers, multiply + end + 200) + panels * tile.bn * tile.bk / 40.0);
-  } else {
-    const double turns = std::ceil(row_tiles * static_cast<double>(channel_tiles) / sm_count);
-    cycles = turns * std::max(multiply, (multiply + end) / 2) + std::min(multiply, end) + 500;
+      300 + halves * tile.bn * ((problem.residual_bytes != 0 ? 12.0 : 8.0) + (problem.costly_epilogue ? 30.0 : 0.0));
+  double cycles = 0, start = 0;
+  switch (tile.form) {
+    case WgemmTile::Form::kResident: {
+      const double owners = std::max(1.0, std::floor(sm_count / channel_tiles));
+      const double turns = std::ceil(row_tiles / (owners * tile.warpgroups));
+      const double workers = std::min<double>(tile.warpgroups, std::ceil(row_tiles / owners));
+      const double waves = std::ceil(channel_tiles / sm_count);
+      const double one = multiply + end + 700;
+      cycles = waves * (turns * std::max(multiply * workers / 0.85, one) + panels * tile.bn * tile.bk / 40.0);
+      start = 1.2;
+      break;
+    }
+    case WgemmTile::Form::kStreamed: {
+      const double turns = std::ceil(row_tiles * channel_tiles / sm_count);
+      const double busy = std::max(multiply, feed) / 0.9;
+      cycles = turns * std::max(busy, (busy + end) / 2) + std::min(busy, end) + panels * 20.0;
+      start = 2.0;
+      break;
+    }
+    case WgemmTile::Form::kSplit: {
+      const double waves = std::ceil(row_tiles * channel_tiles * tile.stages / (2.0 * sm_count));
+      const double share = std::ceil(panels / tile.stages);
+      cycles = waves * (share * std::max(panel_bytes / 32.0, multiply / panels) + 400 + 60.0 * tile.stages);
+      start = 1.6;
+      break;
+    }
   }
-  const double input =
+  const auto input =
       static_cast<double>(problem.geometry.batch * problem.geometry.in_positions() * problem.tap_bytes());
   const double output = static_cast<double>(problem.rows() * problem.pitch()) *
                         static_cast<double>(size_of(problem.output) + problem.residual_bytes);
-  const double weights = static_cast<double>(channel_tiles) * panels * tile.bn * tile.bk;
-  const double fetched = row_tiles * tile.bm * panels * tile.bk * static_cast<double>(channel_tiles) + output +
+  const double weights = channel_tiles * panels * tile.bn * tile.bk;
+  const double fetched = row_tiles * tile.bm * panels * tile.bk * channel_tiles + output +
                          weights * (tile.form == WgemmTile::Form::kResident ? 1.0 : row_tiles);
-  return 2.0 + std::max({cycles / kClock, (input + output + weights) / kDram, fetched / kL2});
+  const double compute = cycles / kClock, dram = (input + output + weights) / kDram, l2 = fetched / kL2;
+  const double longest = std::max({compute, dram, l2});
+  return start + longest + 0.15 * (compute + dram + l2 - longest);
 }
 
 std::vector<Tactic> wgemm_tactics(const Request& request) {
@@ -131,6 +163,12 @@ std::vector<Tactic> wgemm_tactics(const Request& request) {
   for (const auto& [bm, bn] : {std::array{128, 128}, {64, 64}, {128, 64}, {64, 128}, {64, 192}, {64, 256}}) {
     WgemmTile tile{WgemmTile::Form::kStreamed, bm, bn, bk, 2, 2};
     if (fit_stages(tile, *problem, 2, 8, limit)) tiles.push_back(tile);
+  }
+  for (const int blocks : {2, 4, 8}) {
+    const WgemmTile tile{WgemmTile::Form::kSplit, 64, 64, bk, blocks, 1};
+    const auto all = tile.row_tiles(*problem) * tile.channel_tiles(*problem) * blocks;
+    if (tile.panels(*problem) >= blocks && all <= 3 * sms && tile.shared_bytes(*problem) <= limit)
+      tiles.push_back(tile);
   }
   std::vector<std::pair<double, Tactic>> costs;
   for (const WgemmTile& tile : tiles) costs.emplace_back(estimate_us(*problem, tile, sms), tile.tactic());

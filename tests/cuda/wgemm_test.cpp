@@ -108,6 +108,13 @@ TEST(WgemmVariants, EqualTheReference) {
   check(linear_graph({{ir::Dim::n(), 77, 384}, 520}), Tolerance::exact(), linear_options(true));
 }
 
+// Few tiles and a long K: among the variants are those that share K between the blocks of a cluster.
+TEST(WgemmVariants, ThatShareKEqualTheReference) {
+  check(conv_graph({{288, 7, 7}, 100, {3, 3}, same(1), kS8, kS8, kS8}), Tolerance::exact(), conv_options(true));
+  check(conv_graph({{288, 7, 7}, 72, {3, 3}, same(1), kF32, kF32, kF32}), Tolerance::half(), conv_options(true));
+  check(linear_graph({{ir::Dim::n(), 1030}, 1000, {}, kU8, kU8}), Tolerance::exact(), linear_options(true));
+}
+
 // More tiles than SMs for every worker, and a depth at which a parity bit alone could confuse two rounds of the ring.
 TEST(WgemmVariants, HoldOnDeepProblems) {
   CheckOptions options = linear_options(true);

@@ -36,15 +36,15 @@ extern "C" __global__ void __launch_bounds__(128 * XI_WARPGROUPS, 1)
   const s32 first = blockIdx.x / args.channel_tiles + warpgroup * stride, step = stride * XI_WARPGROUPS;
   const s32 count = first < args.row_tiles ? (args.row_tiles - 1 - first) / step + 1 : 0;
 
-  if (threadIdx.x == 0) {
-    const u32 barriers = panels + XI_WARPGROUPS * (ring + 2);
-    for (u32 i = 0; i < barriers; ++i) barrier_init(weights_full + 8 * i, 1);
-    barrier_init_done();
-    prefetch_map(&activations);
-  }
+  const u32 barriers = panels + XI_WARPGROUPS * (ring + 2);
+#pragma unroll 1
+  for (u32 i = threadIdx.x; i < barriers; i += blockDim.x) barrier_init(weights_full + 8 * i, 1);
+  barrier_init_done();
+  if (threadIdx.x == 0) prefetch_map(&activations);
   __syncthreads();
   if (threadIdx.x == 0) {
     const u8* from = args.weights + static_cast<u64>(channel_tile) * panels * kWeightPanel;
+#pragma unroll 1
     for (u32 p = 0; p < panels; ++p) {
       barrier_expect(weights_full + 8 * p, kWeightPanel);
       copy_bulk(weights + p * kWeightPanel, from + p * kWeightPanel, kWeightPanel, weights_full + 8 * p);
@@ -61,6 +61,7 @@ extern "C" __global__ void __launch_bounds__(128 * XI_WARPGROUPS, 1)
 
   auto load_tile = [&](s32 i, u32 slot) {
     PanelWalk walk = walk_from(args, (first + i * step) * static_cast<s32>(kRows));
+#pragma unroll 1
     for (u32 p = 0; p < panels; ++p) {
       const u32 at = slot * panels + p;
       barrier_expect(full + 8 * at, kPanel);
@@ -75,6 +76,7 @@ extern "C" __global__ void __launch_bounds__(128 * XI_WARPGROUPS, 1)
   };
 #endif
   if (leader) {
+#pragma unroll 1
     for (s32 i = 0; i < static_cast<s32>(stages) && i < count; ++i) load_tile(i, i);
 #if XI_RESIDUAL
     for (s32 i = 0; i < 2 && i < count; ++i) load_residual(i);
@@ -82,8 +84,10 @@ extern "C" __global__ void __launch_bounds__(128 * XI_WARPGROUPS, 1)
     if (count <= static_cast<s32>(stages)) launch_next();
   }
 
+#pragma unroll 1
   for (u32 p = 0; p < panels; ++p) barrier_wait(weights_full + 8 * p, 0);
   u32 slot = 0, parity = 0;
+#pragma unroll 1
   for (s32 i = 0; i < count; ++i) {
     Accumulator acc[XI_BN / 2];
 #pragma unroll 1

@@ -7,6 +7,8 @@
 
 inline constexpr int kHalves = XI_BM / 64;
 inline constexpr u32 kConsumers = 2;
+/// Whether registers last for the constants of a group ahead.
+inline constexpr bool kAhead = XI_BN < 256 || !XI_RESIDUAL;
 
 struct TileOrder {
   s32 row_tile, channel_tile;
@@ -40,6 +42,7 @@ extern "C" __global__ void __launch_bounds__(384, 1)
   const s32 tiles = args.row_tiles * args.channel_tiles;
   const s32 count = static_cast<s32>(blockIdx.x) < tiles ? (tiles - 1 - blockIdx.x) / gridDim.x + 1 : 0;
   if (threadIdx.x == 0) {
+#pragma unroll 1
     for (u32 i = 0; i < stages; ++i) {
       barrier_init(full + 8 * i, 1);
       barrier_init(empty + 8 * i, 4);
@@ -62,6 +65,7 @@ extern "C" __global__ void __launch_bounds__(384, 1)
       {
         s32 i = 0;
         u32 p = 0;
+#pragma unroll 1
         for (u32 s = 0; s < early; ++s) {
           const u8* from = args.weights + (static_cast<u64>(tile_at(args, i).channel_tile) * panels + p) * kWeightPanel;
           barrier_expect(full + 8 * s, kPanel + kWeightPanel);
@@ -75,10 +79,12 @@ extern "C" __global__ void __launch_bounds__(384, 1)
       wait_for_previous();
       u32 s = 0, parity = 1;
       bool first_round = true;
+#pragma unroll 1
       for (s32 i = 0; i < count; ++i) {
         const TileOrder tile = tile_at(args, i);
         const u8* from = args.weights + static_cast<u64>(tile.channel_tile) * panels * kWeightPanel;
         PanelWalk walk = walk_from(args, tile.row_tile * XI_BM);
+#pragma unroll 1
         for (u32 p = 0; p < panels; ++p) {
           if (!first_round) {
             barrier_wait(empty + 8 * s, parity);
@@ -99,6 +105,7 @@ extern "C" __global__ void __launch_bounds__(384, 1)
 #if XI_RESIDUAL
     if (threadIdx.x == 32) {
       wait_for_previous();
+#pragma unroll 1
       for (s32 i = 0; i < count; ++i) {
         const u32 consumer = i % kConsumers;
         const TileOrder tile = tile_at(args, i);
@@ -112,12 +119,16 @@ extern "C" __global__ void __launch_bounds__(384, 1)
     take_registers<232>();
     wait_for_previous();
     const u32 consumer = threadIdx.x / 128 - 1, thread = threadIdx.x % 128, lane = thread % 32, t = lane % 4;
+#pragma unroll 1
     for (s32 i = consumer; i < count; i += kConsumers) {
       const TileOrder tile = tile_at(args, i);
       const u32 start = static_cast<u32>(i) * panels;
       u32 s = start % stages, parity = start / stages & 1, previous = 0;
       const u32 turns = i / kConsumers;
       Accumulator acc[kHalves][XI_BN / 2];
+      // Constants come a group ahead, the first before the multiplications: their latency would be all exposed.
+      Constants constants[2];
+      if constexpr (kAhead) constants[0] = constants_of(args.epilogue, tile.channel_tile, 0, t);
       // In turn: the other warpgroup has seen all of its panels. Otherwise a panel two rounds ahead has the same
       // parity.
       if (consumer == 1) {
@@ -159,10 +170,14 @@ extern "C" __global__ void __launch_bounds__(384, 1)
       const u32 row = thread / 32 * 16 + lane / 4;
 #pragma unroll
       for (int group = 0; group < kGroups; ++group) {
-        const Constants constants = constants_of(args.epilogue, tile.channel_tile, group, t);
+        if constexpr (!kAhead) {
+          constants[group % 2] = constants_of(args.epilogue, tile.channel_tile, group, t);
+        } else if (group + 1 < kGroups) {
+          constants[(group + 1) % 2] = constants_of(args.epilogue, tile.channel_tile, group + 1, t);
+        }
 #pragma unroll
         for (int half = 0; half < kHalves; ++half) {
-          store_group<XI_BM>(args, acc[half], constants, tile.channel_tile, group,
+          store_group<XI_BM>(args, acc[half], constants[group % 2], tile.channel_tile, group,
                              tile.row_tile * XI_BM + half * 64 + row, t, residual_tiles + consumer * kResidualTile,
                              half * 64 + row);
         }
