@@ -26,7 +26,7 @@ struct AttentionArgs {
   const void* mask;
 #endif
   s64 q_batch, q_head, k_batch, k_head, v_batch, v_head, y_batch, y_head, mask_batch, mask_head;  ///< elements
-  u32 q_row, k_row, v_row, y_row, mask_row;                                                      ///< elements
+  u32 q_row, k_row, v_row, y_row, mask_row;                                                       ///< elements
   u32 heads, queries, keys, depth, values;
   u32 y_columns;    ///< to write: values, or those with padding
   u32 query_tiles;  ///< blocks of a head
@@ -41,9 +41,9 @@ constexpr int kWarpRows = XI_TILES * 16;
 constexpr int kRows = XI_WARPS * kWarpRows;
 constexpr int kDepthPitch = XI_DEPTH + 8;
 constexpr int kValuePitch = XI_VALUES + 8;
-constexpr int kStage = XI_KEYS * (kDepthPitch + kValuePitch) > kRows * kDepthPitch
-                           ? XI_KEYS * (kDepthPitch + kValuePitch)
-                           : kRows * kDepthPitch;  // halves; the second stage first holds the queries
+constexpr int kStage = XI_KEYS * (kDepthPitch + kValuePitch) > kRows* kDepthPitch
+                           ? XI_KEYS*(kDepthPitch + kValuePitch)
+                           : kRows* kDepthPitch;  // halves; the second stage first holds the queries
 constexpr int kOutPitch = XI_VALUES + 16 / static_cast<int>(sizeof(XI_OUT_T));
 
 __device__ __forceinline__ float minus_infinity() { return __int_as_float(0xff800000); }
@@ -61,7 +61,7 @@ __device__ __forceinline__ float mask_units(float x) {
 template <class T>
 __device__ __forceinline__ float2 mask_pair(const T* at) {
   if constexpr (sizeof(T) == 4) {
-  const float2 pair = *reinterpret_cast<const float2*>(at);
+    const float2 pair = *reinterpret_cast<const float2*>(at);
     return make_float2(mask_units(pair.x), mask_units(pair.y));
   } else {
     const u32 pair = *reinterpret_cast<const u32*>(at);
@@ -266,15 +266,15 @@ extern "C" __global__ void __launch_bounds__(kThreads) attention(const Attention
     half_t* stage = stages + j % 2 * kStage;
     const s32 left = static_cast<s32>(a.keys - j * XI_KEYS);
     copy_tile<XI_KEYS, XI_DEPTH, kThreads>(stage, k + static_cast<u64>(j * XI_KEYS) * a.k_row, a.k_row, left, a.depth);
-    copy_tile<XI_KEYS, XI_VALUES, kThreads>(stage + XI_KEYS * kDepthPitch,
-                                            v + static_cast<u64>(j * XI_KEYS) * a.v_row, a.v_row, left, a.values);
+    copy_tile<XI_KEYS, XI_VALUES, kThreads>(stage + XI_KEYS * kDepthPitch, v + static_cast<u64>(j * XI_KEYS) * a.v_row,
+                                            a.v_row, left, a.values);
   };
 
   wait_for_previous();
   launch_next();
-  copy_tile<kRows, XI_DEPTH, kThreads>(stages + kStage,
-                                       a.q + batch * a.q_batch + head * a.q_head + static_cast<u64>(block_row) * a.q_row,
-                                       a.q_row, static_cast<s32>(a.queries - block_row), a.depth);
+  copy_tile<kRows, XI_DEPTH, kThreads>(
+      stages + kStage, a.q + batch * a.q_batch + head * a.q_head + static_cast<u64>(block_row) * a.q_row, a.q_row,
+      static_cast<s32>(a.queries - block_row), a.depth);
   copy_keys(0);
   commit_copies();
   wait_for_copies<0>();

@@ -1,5 +1,6 @@
-// Attention in float for what attention.cu does not take: float operands, heads of any size, masks of any shape. A block
-// has 8 queries of one head, one for each warp; the warps share tiles of keys, and a lane has one key of a tile. Macros:
+// Attention in float for what attention.cu does not take: float operands, heads of any size, masks of any shape. A
+// block has 8 queries of one head, one for each warp; the warps share tiles of keys, and a lane has one key of a tile.
+// Macros:
 //   XI_IN_T, XI_OUT_T, XI_STEP  element types of q, k, v and of the result; see rows.cuh
 //   XI_MASK, XI_MASK_T          1 where there is a mask, and its element type
 //   XI_CAUSAL                   1: query s sees keys 0 to s
@@ -16,7 +17,7 @@ struct AttentionArgs {
   const void* mask;
 #endif
   s64 q_batch, q_head, k_batch, k_head, v_batch, v_head, y_batch, y_head, mask_batch, mask_head;  ///< elements
-  u32 q_row, k_row, v_row, y_row, mask_row;                                                      ///< elements
+  u32 q_row, k_row, v_row, y_row, mask_row;                                                       ///< elements
   u32 heads, queries, keys, depth, values;
   u32 y_columns;    ///< to write: values, or those with padding
   u32 query_tiles;  ///< blocks of a head

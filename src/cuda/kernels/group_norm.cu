@@ -40,7 +40,7 @@ struct __align__(8) Moments {
 #if XI_STEP == 0
 /// partial[sample][chunk][channel] from x; grid (chunks, samples, tiles of channels).
 extern "C" __global__ void __launch_bounds__(XI_THREADS)
-group_moments(const XI_IN_T* x, Moments* partial, const ChannelGrid g) {
+    group_moments(const XI_IN_T* x, Moments* partial, const ChannelGrid g) {
   __shared__ float sums[XI_THREADS][9];  // 9: neighbours in other banks
   wait_for_previous();
   launch_next();
@@ -92,8 +92,8 @@ group_moments(const XI_IN_T* x, Moments* partial, const ChannelGrid g) {
 
 /// table[sample][channel] = {mean, scale / deviation}; grid (groups, samples).
 extern "C" __global__ void __launch_bounds__(XI_THREADS)
-group_merge(const Moments* partial, const float* scale, float2* table, const ChannelGrid g, u32 group_channels,
-            float epsilon) {
+    group_merge(const Moments* partial, const float* scale, float2* table, const ChannelGrid g, u32 group_channels,
+                float epsilon) {
   __shared__ float shared[32];
   wait_for_previous();
   launch_next();
@@ -129,11 +129,11 @@ group_merge(const Moments* partial, const float* scale, float2* table, const Cha
 }
 #endif
 
-/// y = (x - mean) * factor + bias, {mean, factor} from the table [sample or 1][channel]; grid (chunks, samples, tiles of
-/// channels).
+/// y = (x - mean) * factor + bias, {mean, factor} from the table [sample or 1][channel]; grid (chunks, samples, tiles
+/// of channels).
 extern "C" __global__ void __launch_bounds__(XI_THREADS, 4)
-channel_scale(const XI_IN_T* x, XI_OUT_T* y, const float2* table, const float* bias, const ChannelGrid g,
-              u32 table_stride, float step) {
+    channel_scale(const XI_IN_T* x, XI_OUT_T* y, const float2* table, const float* bias, const ChannelGrid g,
+                  u32 table_stride, float step) {
   const Place p(g);
   wait_for_previous();
   launch_next();

@@ -1,6 +1,6 @@
 #pragma once
-// What kernels that work along rows share: vectors of 8 elements, reductions over a warp or a block, and the rounding of
-// results to the output's type.
+// What kernels that work along rows share: vectors of 8 elements, reductions over a warp or a block, and the rounding
+// of results to the output's type.
 #include "common.cuh"
 
 /// kCount (1 or 8) elements as floats; 8 of them start at a multiple of 16 bytes (8 for one-byte types).

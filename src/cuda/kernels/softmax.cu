@@ -13,7 +13,7 @@
 struct SoftmaxArgs {
   const XI_IN_T* x;
   XI_OUT_T* y;
-  u32 rows, columns;  ///< softmax_axis: outer size, size of the axis
+  u32 rows, columns;        ///< softmax_axis: outer size, size of the axis
   u32 in_pitch, out_pitch;  ///< softmax_axis: elements between neighbours along the axis
   float step;
 };
