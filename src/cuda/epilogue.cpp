@@ -209,6 +209,7 @@ void Epilogue::define(gpu::KernelSource& source) const {
   if (residual_) source.define("XI_RESIDUAL_T", device_name_of(*residual_));
   source.define("XI_OUT_T", device_name_of(output_));
   source.define("XI_STEP", has_step() ? 1 : 0);
+  if (output_ != Element::kF32) source.define("XI_ROUNDED", 1);
 }
 
 void Epilogue::add_residents(Step& step) {

@@ -29,7 +29,7 @@ class Epilogue {
   static std::variant<Epilogue, std::string> of(const Request& request, const ir::Epilogue& activation, int weight_axis,
                                                 std::int64_t channels);
 
-  /// Adds XI_ACTIVATION, XI_RESIDUAL, XI_RESIDUAL_T, XI_OUT_T and XI_STEP.
+  /// Adds XI_ACTIVATION, XI_RESIDUAL, XI_RESIDUAL_T, XI_OUT_T, XI_STEP and XI_ROUNDED.
   void define(gpu::KernelSource& source) const;
   /// Appends the multiplier and bias tables; args() wants them at this index of Frame::resident.
   void add_residents(Step& step);
