@@ -137,7 +137,8 @@ extern "C" __global__ void __launch_bounds__(kThreads) direct(const __grid_const
 #pragma unroll
   for (int i = 0; i < 4; ++i) {
     if (first_row + row + i >= args.rows) break;
-    const s64 at = args.out_batch * batch + static_cast<s64>(first_row + row + i) * args.out_pitch + first_column + column;
+    const s64 at =
+        args.out_batch * batch + static_cast<s64>(first_row + row + i) * args.out_pitch + first_column + column;
     float r[4] = {};
 #if XI_RESIDUAL
     const Four<XI_RESIDUAL_T> residual =

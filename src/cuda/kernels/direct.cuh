@@ -38,18 +38,18 @@ struct DirectArgs {
   XI_OUT_T* out;
   EpilogueArgs epilogue;
   BatchAxis batch[3];
-  s64 out_batch;        ///< elements of the output from batch to batch
-  s64 a_row, a_inner;   ///< elements of the first operand from row to row (from pixel to pixel), and along K
+  s64 out_batch;                 ///< elements of the output from batch to batch
+  s64 a_row, a_inner;            ///< elements of the first operand from row to row (from pixel to pixel), and along K
   s64 b_inner, b_column, b_tap;  ///< elements of the second along the channels of a tap, the columns, and the taps
-  s64 b_group;          ///< direct_small.cu: from group to group
+  s64 b_group;                   ///< direct_small.cu: from group to group
   s32 batches;
-  s32 table_batch;      ///< channels from batch to batch
-  s32 rows, columns;    ///< columns: stored ones, a multiple of 4
-  s32 channels;         ///< of these, the ones with a meaning
-  s32 out_pitch;        ///< elements
-  s32 tap_channels;     ///< K is taps x tap_channels
+  s32 table_batch;    ///< channels from batch to batch
+  s32 rows, columns;  ///< columns: stored ones, a multiple of 4
+  s32 channels;       ///< of these, the ones with a meaning
+  s32 out_pitch;      ///< elements
+  s32 tap_channels;   ///< K is taps x tap_channels
   s32 taps;
-  s32 group_columns;    ///< direct_small.cu: columns of one group
+  s32 group_columns;  ///< direct_small.cu: columns of one group
   SpatialAxis depth, height, width;
 };
 
@@ -93,7 +93,7 @@ __device__ __forceinline__ bool go_to_tap(const SpatialAxis& axis, s32 tap, s32&
 
 /// The input position at a tap, counted from the first image; -1 outside.
 __device__ __forceinline__ s64 input_at(const DirectArgs& args, Position p, s32 tap_d, s32 tap_h, s32 tap_w) {
-  const bool inside = go_to_tap(args.depth, tap_d, p.d) & go_to_tap(args.height, tap_h, p.h) &
-                      go_to_tap(args.width, tap_w, p.w);
+  const bool inside =
+      go_to_tap(args.depth, tap_d, p.d) & go_to_tap(args.height, tap_h, p.h) & go_to_tap(args.width, tap_w, p.w);
   return inside ? p.image + (p.d * args.height.in + p.h) * args.width.in + p.w : -1;
 }

@@ -33,6 +33,6 @@ extern "C" __global__ void __launch_bounds__(256) direct_small(const __grid_cons
 #if XI_RESIDUAL
   r = to_float(static_cast<const XI_RESIDUAL_T*>(args.epilogue.residual)[at]);
 #endif
-  args.out[at] = from_float<XI_OUT_T>(
-      finish(args.epilogue, acc, args.epilogue.multiplier[column], args.epilogue.bias[column], r));
+  args.out[at] =
+      from_float<XI_OUT_T>(finish(args.epilogue, acc, args.epilogue.multiplier[column], args.epilogue.bias[column], r));
 }

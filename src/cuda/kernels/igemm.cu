@@ -1,14 +1,14 @@
 // Implicit GEMM on the tensor cores of every architecture: convolutions over NHWC activations, Linear and MatMul.
 //
-// C (rows x columns) = A (rows x K) B (columns x K)^T. A row of A is an output position: its K runs over the filter taps
-// and, within a tap, over the input channels (padded to 16), so that 16 bytes never cross a tap; of a Linear it is a row
-// of the input. Rows of B are packed weights in the same order.
+// C (rows x columns) = A (rows x K) B (columns x K)^T. A row of A is an output position: its K runs over the filter
+// taps and, within a tap, over the input channels (padded to 16), so that 16 bytes never cross a tap; of a Linear it is
+// a row of the input. Rows of B are packed weights in the same order.
 #include "igemm_store.cuh"
 
 /// One warp's share of a stage: fragments of 32 bytes of K at a time, fetched one step ahead of the multiplications.
 struct Multiplier {
   static constexpr int kSteps = XI_TILE_K / 32;
-  u32 a_offset[kBlocksM];      // of the lane's row of each pair of matrices, at the first 32 bytes of K
+  u32 a_offset[kBlocksM];  // of the lane's row of each pair of matrices, at the first 32 bytes of K
   u32 b_offset[kBlocksN / 2];
   u32 a[2][kBlocksM][4];
   u32 b[2][kBlocksN][2];
@@ -70,12 +70,13 @@ struct Multiplier {
   }
 };
 
-constexpr int kRegisters = kBlocksM * kBlocksN * 4 > 64 ? 255 : kBlocksM * kBlocksN * 4 > 32 ? 168 : 128;
+constexpr int kRegisters = kBlocksM * kBlocksN * 4 > 64 ? 255 : kBlocksM* kBlocksN * 4 > 32 ? 168 : 128;
 constexpr int kBlocksPerProcessor = 65536 / kRegisters / kThreads > 0 ? 65536 / kRegisters / kThreads : 1;
 
 /// Grid: (tiles, columns first; parts of K; groups or matrices). Shared memory: the stages, over which the epilogue's
 /// rows are laid afterwards; then the residual, which is fetched at the start (split: over the stages too).
-extern "C" __global__ void __launch_bounds__(kThreads, kBlocksPerProcessor) igemm(const __grid_constant__ IgemmArgs args) {
+extern "C" __global__ void __launch_bounds__(kThreads, kBlocksPerProcessor)
+    igemm(const __grid_constant__ IgemmArgs args) {
   extern __shared__ __align__(1024) u8 memory[];
   const u32 shared = shared_address(memory);
   launch_next();

@@ -38,21 +38,21 @@ struct IgemmArgs {
   u32* arrived;        ///< split: how many parts of a tile are done; zero between launches
   EpilogueArgs epilogue;
   BatchAxis batch[3];
-  s64 out_batch;     ///< elements of the output (and the residual) per blockIdx.z
-  s32 table_batch;   ///< channels per blockIdx.z
-  s32 rows;          ///< M
-  s32 columns;       ///< stored columns: a multiple of 16
-  s32 channels;      ///< of these, the ones with a meaning
-  s32 out_pitch;     ///< elements from row to row of the output
+  s64 out_batch;    ///< elements of the output (and the residual) per blockIdx.z
+  s32 table_batch;  ///< channels per blockIdx.z
+  s32 rows;         ///< M
+  s32 columns;      ///< stored columns: a multiple of 16
+  s32 channels;     ///< of these, the ones with a meaning
+  s32 out_pitch;    ///< elements from row to row of the output
   Divisor tiles_n;
-  s32 steps;         ///< of XI_TILE_K bytes, in all of K
-  s32 split_steps;   ///< per part
-  s32 a_pitch;       ///< bytes from row to row of A (from pixel to pixel of an image)
-  s32 b_pitch;       ///< bytes from row to row of B
-  s32 a_bytes;       ///< bytes of K in a row of A; beyond them zeros are taken
-  s32 b_bytes;       ///< bytes of K in a row of B; with columns innermost: rows of B
+  s32 steps;        ///< of XI_TILE_K bytes, in all of K
+  s32 split_steps;  ///< per part
+  s32 a_pitch;      ///< bytes from row to row of A (from pixel to pixel of an image)
+  s32 b_pitch;      ///< bytes from row to row of B
+  s32 a_bytes;      ///< bytes of K in a row of A; beyond them zeros are taken
+  s32 b_bytes;      ///< bytes of K in a row of B; with columns innermost: rows of B
   // A convolution's own.
-  s32 tap_bytes;     ///< bytes of K per filter tap: a multiple of 16
+  s32 tap_bytes;  ///< bytes of K per filter tap: a multiple of 16
   s32 image_bytes;
   Divisor out_positions, out_w;
   s32 in_h, in_w;
@@ -63,7 +63,7 @@ constexpr int kWarps = XI_WARPS_M * XI_WARPS_N;
 constexpr int kThreads = kWarps * 32;
 constexpr int kWarpRows = XI_TILE_M / XI_WARPS_M;
 constexpr int kWarpColumns = XI_TILE_N / XI_WARPS_N;
-constexpr int kBlocksM = kWarpRows / 16;    // mma tiles of a warp
+constexpr int kBlocksM = kWarpRows / 16;  // mma tiles of a warp
 constexpr int kBlocksN = kWarpColumns / 8;
 constexpr int kBytesA = XI_TILE_M * XI_TILE_K;
 constexpr int kBytesB = XI_TILE_N * XI_TILE_K;

@@ -4,8 +4,8 @@
 #include "igemm_args.cuh"
 
 /// Offset of a chunk in a tile of rows of XI_TILE_K bytes. Eight rows at one chunk, and one row's chunks, lie in eight
-/// different groups of four banks: a row of 128 bytes covers all banks, so its chunks are permuted by row % 8; of rows of
-/// 64 bytes a pair covers them, so they are permuted by (row / 2) % 4.
+/// different groups of four banks: a row of 128 bytes covers all banks, so its chunks are permuted by row % 8; of rows
+/// of 64 bytes a pair covers them, so they are permuted by (row / 2) % 4.
 __device__ __forceinline__ u32 chunk_offset(u32 row, u32 chunk) {
   constexpr u32 kMask = XI_TILE_K / 16 - 1;
   const u32 permuted = chunk ^ ((XI_TILE_K == 128 ? row : row >> 1) & kMask);

@@ -43,8 +43,8 @@ __device__ __forceinline__ void multiply(Acc (&c)[4], const u32 (&a)[4], const u
       : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 #else
-  asm("mma.sync.aligned.m16n8k32.row.col.s32." XI_TEXT(XI_A) "." XI_TEXT(XI_B_T)
-      ".s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+  asm("mma.sync.aligned.m16n8k32.row.col.s32." XI_TEXT(XI_A) "." XI_TEXT(
+          XI_B_T) ".s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
       : "+r"(c[0]), "+r"(c[1]), "+r"(c[2]), "+r"(c[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 #endif
@@ -63,7 +63,8 @@ __device__ __forceinline__ void multiply(Acc (&c)[4], const u32 (&a)[4], const u
   for (int k = 0; k < 2; ++k) {
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-      asm("mma.sync.aligned.m8n8k16.row.col.s32." XI_TEXT(XI_A) "." XI_TEXT(XI_B_T) ".s32 {%0, %1}, {%2}, {%3}, {%0, %1};"
+      asm("mma.sync.aligned.m8n8k16.row.col.s32." XI_TEXT(XI_A) "." XI_TEXT(
+              XI_B_T) ".s32 {%0, %1}, {%2}, {%3}, {%0, %1};"
           : "+r"(c[2 * half]), "+r"(c[2 * half + 1])
           : "r"(a[2 * k + half]), "r"(b[k]));
     }

@@ -5,13 +5,13 @@
 
 using Out = XI_OUT_T;
 
-/// Rows in shared memory are 16 bytes longer than the tile's, so that the eight rows that a warp touches at once start in
-/// different banks.
+/// Rows in shared memory are 16 bytes longer than the tile's, so that the eight rows that a warp touches at once start
+/// in different banks.
 template <class T>
 struct Staged {
   static constexpr u32 kPitch = XI_TILE_N * sizeof(T) + 16;
-  static constexpr s32 kVector = 16 / sizeof(T);                 // elements of a 16-byte access
-  static constexpr s32 kVectors = XI_TILE_N * sizeof(T) / 16;    // a row
+  static constexpr s32 kVector = 16 / sizeof(T);               // elements of a 16-byte access
+  static constexpr s32 kVectors = XI_TILE_N * sizeof(T) / 16;  // a row
   static constexpr s32 kCount = XI_TILE_M * kVectors;
 };
 
