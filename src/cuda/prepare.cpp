@@ -68,34 +68,51 @@ engine::CudaParts prepare(const std::shared_ptr<const ir::Graph>& graph, const P
                                           std::shared_ptr<gpu::Compiler>(&compiler, [](gpu::Compiler*) {}));
   }
   const auto tunes = [&](gpu::Arch arch) { return state != nullptr && state->target().arch == arch; };
+  TimingCache timings(compiler.cache_dir().empty() ? "" : compiler.cache_dir() + "/timings.txt");
+  // Tuners first: they know how long the work will be.
+  struct Piece {
+    gpu::Arch arch;
+    std::int64_t batch;
+    std::unique_ptr<Tuner> tuner;
+  };
+  std::vector<Piece> pieces;
   std::int64_t total = 0, done = 0;
   for (const gpu::Arch arch : options.archs) {
     for (const std::int64_t batch : options.batches) {
-      total += 1 + (tunes(arch) ? tuning_rounds(graph, batch, options_for(state->target())) : 0);
+      pieces.push_back({arch, batch, nullptr});
+      if (tunes(arch)) {
+        pieces.back().tuner =
+            std::make_unique<Tuner>(graph, batch, options_for(state->target()), state, &timings);
+        total += pieces.back().tuner->rounds();
+      }
+      ++total;
     }
   }
   const auto step_done = [&] {
     ++done;
     if (options.progress) options.progress(done, total);
   };
-  for (const gpu::Arch arch : options.archs) {
-    std::map<std::string, gpu::CubinPtr> cubins;
-    for (const std::int64_t batch : options.batches) {
-      CompileOptions compile_options = options_for(tunes(arch) ? state->target() : typical_target(arch));
-      std::vector<engine::TunedChoice> choices;
-      if (tunes(arch)) {
-        for (const TunedNode& node : tune(graph, batch, compile_options, state, step_done)) {
-          choices.push_back(to_stored(arch, batch, node.node, node.choice));
-        }
-        compile_options.chooser = chooser_of(choices, arch, batch);
+  std::map<gpu::Arch, std::map<std::string, gpu::CubinPtr>> all_cubins;
+  for (const Piece& piece : pieces) {
+    CompileOptions compile_options = options_for(tunes(piece.arch) ? state->target() : typical_target(piece.arch));
+    std::vector<engine::TunedChoice> choices;
+    if (piece.tuner) {
+      for (const TunedNode& node : piece.tuner->run(step_done)) {
+        choices.push_back(to_stored(piece.arch, piece.batch, node.node, node.choice));
       }
-      const auto program = compile(graph, batch, compile_options);
-      if (choices.empty()) choices = heuristic_choices(*program);
-      const std::vector<gpu::KernelSource> kernels = program->kernels();
-      for (gpu::CubinPtr& cubin : compiler.get_all(kernels, arch)) cubins[cubin->key] = std::move(cubin);
-      parts.choices.insert(parts.choices.end(), choices.begin(), choices.end());
-      step_done();
+      compile_options.chooser = chooser_of(choices, piece.arch, piece.batch);
     }
+    const auto program = compile(graph, piece.batch, compile_options);
+    if (choices.empty()) choices = heuristic_choices(*program);
+    const std::vector<gpu::KernelSource> kernels = program->kernels();
+    for (gpu::CubinPtr& cubin : compiler.get_all(kernels, piece.arch)) {
+      all_cubins[piece.arch][cubin->key] = std::move(cubin);
+    }
+    parts.choices.insert(parts.choices.end(), choices.begin(), choices.end());
+    step_done();
+  }
+  timings.save();
+  for (const auto& [arch, cubins] : all_cubins) {
     for (const auto& [key, cubin] : cubins) {
       const auto* bytes = reinterpret_cast<const std::uint8_t*>(cubin->code.data());
       parts.kernels.push_back({key, gpu::to_string(arch),

@@ -71,44 +71,63 @@ Outside make_outside(const ir::Graph& graph, std::int64_t batch, const gpu::Devi
   return outside;
 }
 
-}  // namespace
-
-int tuning_rounds(const std::shared_ptr<const ir::Graph>& graph, std::int64_t batch, const CompileOptions& options) {
-  std::size_t most = 1;
-  CompileOptions counting = options;
-  counting.chooser = [&most](const Request& request) -> std::optional<Choice> {
-    most = std::max(most, candidates(request).size());
-    return std::nullopt;
-  };
-  compile(graph, batch, counting);
-  return static_cast<int>(most);
+std::string layer_name(const Request& request) {
+  return (request.output_override == ir::kNone ? "alone " : "folds ") + request.node.name;
 }
 
-std::vector<TunedNode> tune(const std::shared_ptr<const ir::Graph>& graph, std::int64_t batch,
-                            const CompileOptions& options, const std::shared_ptr<DeviceState>& state,
-                            const std::function<void()>& round_done) {
-  const int rounds = tuning_rounds(graph, batch, options);
-  const Outside outside = make_outside(*graph, batch, state->device());
+}  // namespace
+
+Tuner::Tuner(std::shared_ptr<const ir::Graph> graph, std::int64_t batch, CompileOptions options,
+             std::shared_ptr<DeviceState> state, TimingCache* cache)
+    : graph_(std::move(graph)), batch_(batch), options_(std::move(options)), state_(std::move(state)), cache_(cache) {
+  std::size_t most = 0;
+  CompileOptions looking = options_;
+  looking.chooser = [&](const Request& request) -> std::optional<Choice> {
+    Layer layer;
+    layer.candidates = candidates(request);
+    layer.key = timing_key(request, layer.candidates, state_->device()->info());
+    if (cache_ != nullptr) layer.known = cache_->find(layer.key);
+    if (!layer.known) most = std::max(most, layer.candidates.size());
+    std::optional<Choice> choice;
+    if (layer.known) choice = layer.known->choice;
+    layers_[layer_name(request)] = std::move(layer);
+    return choice;
+  };
+  compile(graph_, batch_, looking);
+  rounds_ = static_cast<int>(most);
+}
+
+std::optional<Choice> Tuner::choice_of(const Request& request, int round) const {
+  const auto found = layers_.find(layer_name(request));
+  if (found == layers_.end()) return std::nullopt;
+  const Layer& layer = found->second;
+  if (layer.known) return layer.known->choice;
+  if (layer.candidates.empty()) return std::nullopt;
+  return layer.candidates[static_cast<std::size_t>(round) % layer.candidates.size()];
+}
+
+std::vector<TunedNode> Tuner::run(const std::function<void()>& round_done) {
   // All programs first, so that their kernels compile together, on all cores.
   std::vector<std::shared_ptr<const Program>> programs;
   std::vector<gpu::KernelSource> kernels;
-  for (int round = 0; round < rounds; ++round) {
-    CompileOptions compile_options = options;
-    compile_options.chooser = [round](const Request& request) -> std::optional<Choice> {
-      std::vector<Choice> list = candidates(request);
-      if (list.empty()) return std::nullopt;
-      return list[static_cast<std::size_t>(round) % list.size()];
-    };
-    programs.push_back(compile(graph, batch, compile_options));
+  for (int round = 0; round < std::max(1, rounds_); ++round) {
+    CompileOptions compile_options = options_;
+    compile_options.chooser = [this, round](const Request& request) { return choice_of(request, round); };
+    programs.push_back(compile(graph_, batch_, compile_options));
     for (gpu::KernelSource& source : programs.back()->kernels()) kernels.push_back(std::move(source));
   }
-  state->compiler().get_all(kernels, state->device()->arch());
+  state_->compiler().get_all(kernels, state_->device()->arch());
 
   std::vector<TunedNode> best;
   std::unordered_map<std::string, std::size_t> index;
+  std::optional<Outside> outside;
+  if (rounds_ > 0) outside = make_outside(*graph_, batch_, state_->device());
   for (const auto& program : programs) {
-    Context context(std::make_shared<const LoadedProgram>(program, state));
-    const std::vector<double> times = context.profile(outside.inputs, outside.outputs);
+    std::vector<double> times(program->infos.size(), 0.0);
+    if (rounds_ > 0) {
+      Context context(std::make_shared<const LoadedProgram>(program, state_));
+      times = context.profile(outside->inputs, outside->outputs);
+    }
     for (std::size_t i = 0; i < program->infos.size(); ++i) {
       const StepInfo& info = program->infos[i];
       if (info.choice.empty()) continue;
@@ -117,7 +136,16 @@ std::vector<TunedNode> tune(const std::shared_ptr<const ir::Graph>& graph, std::
       TunedNode& node = best[found->second];
       if (times[i] < node.microseconds) node = {info.node, {info.choice, info.tactic}, times[i]};
     }
-    if (round_done) round_done();
+    if (rounds_ > 0 && round_done) round_done();
+  }
+  if (cache_ != nullptr) {
+    for (const TunedNode& node : best) {
+      for (const char* how : {"alone ", "folds "}) {
+        const auto layer = layers_.find(how + node.node);
+        if (layer == layers_.end() || layer->second.known) continue;
+        cache_->add(layer->second.key, {node.choice, node.microseconds});
+      }
+    }
   }
   return best;
 }

@@ -3,27 +3,53 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "cuda/executor.h"
 #include "cuda/program.h"
+#include "cuda/timing_cache.h"
 
 namespace xinfer::cuda {
 
 struct TunedNode {
   std::string node;
   Choice choice;
-  double microseconds = 0;
+  double microseconds = 0;  ///< as measured now or when the cache's entry was made
 };
 
-/// Number of rounds that tune() takes for this graph.
-int tuning_rounds(const std::shared_ptr<const ir::Graph>& graph, std::int64_t batch, const CompileOptions& options);
+/// Chooses for one graph at one batch size.
+class Tuner {
+ public:
+  /// `cache` may be nullptr.
+  Tuner(std::shared_ptr<const ir::Graph> graph, std::int64_t batch, CompileOptions options,
+        std::shared_ptr<DeviceState> state, TimingCache* cache);
 
-/// Runs the whole graph once for each candidate number: in round r every node uses its r-th candidate (counted round
-/// where it has fewer), on random inputs, and the device times each step. So candidates are timed on the data and in the
-/// neighbourhood that they will see. `round_done` is called after each round; it may throw.
-std::vector<TunedNode> tune(const std::shared_ptr<const ir::Graph>& graph, std::int64_t batch,
-                            const CompileOptions& options, const std::shared_ptr<DeviceState>& state,
-                            const std::function<void()>& round_done = {});
+  /// Number of times that run() will call `round_done`: 0 when the cache knows every node.
+  int rounds() const { return rounds_; }
+
+  /// Runs the whole graph once for each candidate number: in round r every node that the cache doesn't know uses its
+  /// r-th candidate (counted round where it has fewer), on random inputs, and the device times each step. So candidates
+  /// are timed on the data and in the neighbourhood that they will see. `round_done` may throw.
+  std::vector<TunedNode> run(const std::function<void()>& round_done = {});
+
+ private:
+  struct Layer {
+    std::string key;
+    std::vector<Choice> candidates;
+    std::optional<TimedChoice> known;
+  };
+  std::optional<Choice> choice_of(const Request& request, int round) const;
+
+  std::shared_ptr<const ir::Graph> graph_;
+  std::int64_t batch_;
+  CompileOptions options_;
+  std::shared_ptr<DeviceState> state_;
+  TimingCache* cache_;
+  std::unordered_map<std::string, Layer> layers_;  // by node, and whether the Quantize behind it is folded in
+  int rounds_ = 0;
+};
 
 }  // namespace xinfer::cuda
