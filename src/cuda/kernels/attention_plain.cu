@@ -30,7 +30,7 @@ namespace {
 constexpr u32 kWarps = 8, kKeys = 32, kPart = 64;  // kPart: elements of a key in shared memory at once
 }
 
-extern "C" __global__ void __launch_bounds__(kWarps * 32) attention_plain(const AttentionArgs a) {
+extern "C" __global__ void __launch_bounds__(kWarps * 32, 3) attention_plain(const AttentionArgs a) {
   extern __shared__ float results[];  // [kWarps][values]
   __shared__ float key_part[kKeys][kPart + 1], query_part[kWarps][kPart], powers[kWarps][kKeys];
   const float minus_infinity = __int_as_float(0xff800000);

@@ -39,7 +39,7 @@ struct __align__(8) Moments {
 
 #if XI_STEP == 0
 /// partial[sample][chunk][channel] from x; grid (chunks, samples, tiles of channels).
-extern "C" __global__ void __launch_bounds__(XI_THREADS)
+extern "C" __global__ void __launch_bounds__(XI_THREADS, 3)
     group_moments(const XI_IN_T* x, Moments* partial, const ChannelGrid g) {
   __shared__ float sums[XI_THREADS][9];  // 9: neighbours in other banks
   wait_for_previous();
