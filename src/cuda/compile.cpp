@@ -146,7 +146,6 @@ class Lowering {
       request.output_override = ir::kNone;
     }
     if (auto step = try_all(request, info)) return step;
-    if (implementations_of(request.node.op).empty()) info.refusals.push_back("the GPU has no such operator");
     throw UnsupportedError(fmt::format("nothing on the GPU takes node '{}' ({}): {}", request.node.name,
                                        name_of(request.node.op), fmt::join(info.refusals, "; ")),
                            "build for the CPU (--device cpu)");

@@ -11,7 +11,7 @@ using List = std::vector<Implementation>;
 
 constexpr bool kWritesQuantized = true;
 
-/// Best first. An empty list: an operator at the rim of networks that the GPU doesn't take.
+/// Best first.
 List list_of(ir::OpType op) {
   using enum ir::OpType;
   switch (op) {
@@ -82,10 +82,13 @@ List list_of(ir::OpType op) {
     case kDequantize:
       return {{"dequantize", create_dequantize}};
     case kCumSum:
+      return {{"cum_sum", create_cum_sum}};
     case kGatherElements:
+      return {{"gather_elements", create_gather_elements}};
     case kGatherNd:
+      return {{"gather_nd", create_gather_nd}};
     case kScatterNd:
-      return {};
+      return {{"scatter_nd", create_scatter_nd}};
   }
   throw std::logic_error("an operator without a list of implementations");
 }

@@ -17,7 +17,7 @@ struct Implementation {
   bool writes_quantized = false;  ///< can take over the Quantize that follows (Request::output_override)
 };
 
-/// Empty for operators that the GPU doesn't take.
+/// Never empty.
 std::span<const Implementation> implementations_of(ir::OpType op);
 
 // igemm.cpp: implicit GEMM with mma.sync, on every architecture
@@ -59,6 +59,10 @@ Creation create_expand(const Request& request, const Tactic& tactic);
 Creation create_tile(const Request& request, const Tactic& tactic);
 Creation create_pad(const Request& request, const Tactic& tactic);
 Creation create_gather(const Request& request, const Tactic& tactic);
+// indexing.cpp
+Creation create_gather_elements(const Request& request, const Tactic& tactic);
+Creation create_gather_nd(const Request& request, const Tactic& tactic);
+Creation create_scatter_nd(const Request& request, const Tactic& tactic);
 // norm.cpp
 Creation create_layer_norm(const Request& request, const Tactic& tactic);
 Creation create_group_norm(const Request& request, const Tactic& tactic);
@@ -67,6 +71,8 @@ Creation create_softmax(const Request& request, const Tactic& tactic);
 // attention.cpp: on the tensor cores; in float, anything
 Creation create_attention(const Request& request, const Tactic& tactic);
 Creation create_attention_plain(const Request& request, const Tactic& tactic);
+// cumsum.cpp
+Creation create_cum_sum(const Request& request, const Tactic& tactic);
 // search.cpp
 Creation create_topk(const Request& request, const Tactic& tactic);
 Creation create_arg_reduce(const Request& request, const Tactic& tactic);
