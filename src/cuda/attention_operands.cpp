@@ -19,7 +19,8 @@ bool is_multiple(std::int64_t elements, Element element) {
 /// As the producer wrote q, k or v where the kernel can read that in place.
 Format operand_format(const Request& request, std::size_t i, std::int64_t size, bool aligned) {
   const Format& given = request.formats[i];
-  const bool in_place = given.element == request.real && given.order != Order::kChannelsLast &&
+  const bool in_place = given.element == request.real &&
+                        (given.order == Order::kRows || given.order == Order::kHeadsSwapped) &&
                         (given.padded || !aligned || is_multiple(size, request.real));
   return in_place ? given : Format::padded_rows(request.real);
 }

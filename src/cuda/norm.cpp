@@ -56,9 +56,10 @@ class LayerNormStep final : public Step {
 void choose_formats(LayerNormStep& step, const Request& request, std::size_t axis, Element out) {
   const Format& given = request.formats[0];
   const bool one_axis = axis + 1 == request.input_dims(0).size();
-  const bool real = given.element == Element::kF16 || given.element == Element::kF32;
-  Format in{real && given.order != Order::kChannelsLast ? given.element : request.real, Order::kRows, one_axis};
-  if (real && one_axis && given.order != Order::kChannelsLast) in = given;
+  const bool readable = (given.element == Element::kF16 || given.element == Element::kF32) &&
+                        (given.order == Order::kRows || given.order == Order::kHeadsSwapped);
+  Format in{readable ? given.element : request.real, Order::kRows, one_axis};
+  if (readable && one_axis) in = given;
   step.inputs.assign(request.node.inputs.size(), std::nullopt);
   step.inputs[0] = in;
   step.outputs = {{out, in.order, one_axis && in.order == Order::kRows}};

@@ -53,7 +53,11 @@ Creation create_softmax(const Request& request, const Tactic&) {
 
   auto step = std::make_unique<SoftmaxStep>();
   Format in = request.formats[0];
-  if (in.element != Element::kF16 && in.element != Element::kF32) in = Format::padded_rows(request.real);
+  const bool readable =
+      in.order == Order::kRows || in.order == Order::kChannelsLast || in.order == Order::kHeadsSwapped;
+  if (!readable || (in.element != Element::kF16 && in.element != Element::kF32)) {
+    in = Format::padded_rows(request.real);
+  }
   const bool inner = axis == innermost_axis(in.order, dims.size());
   const Format out{rounding->element, in.order, inner ? in.order != Order::kHeadsSwapped : in.padded};
   step->inputs = {in};
