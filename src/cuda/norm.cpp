@@ -52,7 +52,7 @@ class LayerNormStep final : public Step {
   int resident_scale = -1, resident_bias = -1;
 };
 
-/// Sets the input's and the output's format; false when they need a copy that create_reformat makes.
+/// Sets the formats of the input and of the output: as the producer wrote it where rows can be read so.
 void choose_formats(LayerNormStep& step, const Request& request, std::size_t axis, Element out) {
   const Format& given = request.formats[0];
   const bool one_axis = axis + 1 == request.input_dims(0).size();
