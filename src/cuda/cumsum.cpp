@@ -4,6 +4,7 @@
 
 #include "cuda/implementations.h"
 #include "cuda/launch_shape.h"
+#include "cuda/map_step.h"
 
 namespace xinfer::cuda {
 namespace {
@@ -62,7 +63,7 @@ Creation create_cum_sum(const Request& request, const Tactic&) {
   step->threads = threads_for(step->args, request.target.sm_count);
   if (outer * inner * step->threads >= kThreadLimit) return Refusal{"more columns than one kernel takes"};
   const Element in = x.is_constant() ? request.input_element(0) : request.formats[0].element;
-  const Element out = request.output_element();
+  const Element out = given_format(request, 0, Order::kRows).element;
   gpu::KernelSource source{"cumsum.cu", "cum_sum", {}, ""};
   source.define("XI_T", device_name_of(in)).define("XI_OUT_T", device_name_of(out));
   source.define("XI_THREADS", step->threads).define("XI_ITEMS", step->threads == 1 ? 8 : 4);

@@ -29,14 +29,24 @@ struct SumOf<half_t> {
 };
 using Sum = SumOf<XI_T>::type;
 
-__device__ __forceinline__ Sum load_term(XI_T x) {
-  if constexpr (same_type<Sum, u64>) return static_cast<u64>(static_cast<s64>(x));
-  else return to_float(x);
+__device__ __forceinline__ float load_term(half_t x) { return to_float(x); }
+__device__ __forceinline__ double load_term(float x) { return x; }
+template <class T>
+__device__ __forceinline__ u64 load_term(T x) {
+  return static_cast<u64>(static_cast<s64>(x));
 }
 
-__device__ __forceinline__ XI_OUT_T store_sum(Sum sum) {
-  if constexpr (same_type<Sum, u64>) return static_cast<XI_OUT_T>(sum);
-  else return from_float<XI_OUT_T>(static_cast<float>(sum));
+template <class T>
+__device__ __forceinline__ T store_sum(float sum) {
+  return from_float<T>(sum);
+}
+template <class T>
+__device__ __forceinline__ T store_sum(double sum) {
+  return from_float<T>(static_cast<float>(sum));
+}
+template <class T>
+__device__ __forceinline__ T store_sum(u64 sum) {
+  return static_cast<T>(sum);
 }
 
 /// The sums of the threads before this one in its group, and of the whole group. Called by all threads of the group.
@@ -96,7 +106,7 @@ extern "C" __global__ void __launch_bounds__(kBlock) cum_sum(const __grid_consta
 #pragma unroll
     for (u32 k = 0; k < XI_ITEMS; ++k) {
       const Sum next = sum + term[k];
-      if (begin + k < a.length) a.y[place(begin + k)] = store_sum(XI_EXCLUSIVE ? sum : next);
+      if (begin + k < a.length) a.y[place(begin + k)] = store_sum<XI_OUT_T>(XI_EXCLUSIVE ? sum : next);
       sum = next;
     }
     carry += all;
