@@ -312,11 +312,13 @@ void compile_kernels(const Options& options) {
                           shape.batch,   {{90, true}, 132, 227 * 1024},
                           Element::kF16, std::vector<Format>(node.inputs.size()),
                           ir::kNone};
+    fmt::print("{}x{}x{} {}->{} k{} s{}{}:", shape.batch, shape.size, shape.size, shape.channels, shape.outputs,
+               shape.kernel, shape.stride, shape.residual ? " +r" : "");
     for (const Tactic& tactic : wgemm_tactics(request)) {
       auto made = create_wgemm_conv(request, tactic);
       if (const auto* refusal = std::get_if<Refusal>(&made)) fmt::print("refused: {}\n", refusal->reason);
       if (auto* step = std::get_if<std::unique_ptr<Step>>(&made)) sources.push_back((*step)->kernels[0]);
-      if (auto* step = std::get_if<std::unique_ptr<Step>>(&made)) fmt::print("{} ", (*step)->implementation);
+      if (auto* step = std::get_if<std::unique_ptr<Step>>(&made)) fmt::print(" | {}", (*step)->implementation);
     }
     fmt::print("\n");
   }

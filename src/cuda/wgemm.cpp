@@ -24,6 +24,7 @@ struct WgemmArgs {
   std::int32_t group = 0;
   std::int32_t out_w = 0, out_h = 0, kernel_w = 0;
   std::int32_t stride_w = 0, stride_h = 0, pad_w = 0, pad_h = 0, dilation_w = 0, dilation_h = 0;
+  std::int32_t patch_w = 0, patch_lines = 0, tile_lines = 0;
 };
 
 constexpr int kTileRows = 8;  // row tiles that go together through all channel tiles
@@ -43,6 +44,8 @@ std::string name_of(WgemmTile::Form form) {
       return "streamed";
     case WgemmTile::Form::kSplit:
       return "split";
+    case WgemmTile::Form::kPatch:
+      return "patch";
   }
   return {};
 }
@@ -69,7 +72,10 @@ std::string im2col_problem(const ConvGeometry& g) {
 class WgemmStep final : public Step {
  public:
   WgemmStep(const Request& request, const WgemmProblem& problem, const WgemmTile& tile, Epilogue epilogue)
-      : problem_(problem), tile_(tile), epilogue_(std::move(epilogue)) {
+      : problem_(problem),
+        tile_(tile),
+        epilogue_(std::move(epilogue)),
+        gathers_(problem.im2col && tile.form != WgemmTile::Form::kPatch) {
     const bool linear = request.node.op == ir::OpType::kLinear;
     set_formats(*this, request, linear ? Order::kRows : Order::kChannelsLast, true);
     inputs.at(1).reset();
@@ -79,9 +85,10 @@ class WgemmStep final : public Step {
     source.file = "wgemm_" + form + ".cu";
     source.entry = "wgemm_" + form;
     source.define("XI_A", problem.input == Element::kS8 ? 0 : problem.input == Element::kU8 ? 1 : 2);
-    source.define("XI_BN", tile.bn).define("XI_BK", tile.bk).define("XI_IM2COL", problem.im2col ? 1 : 0);
+    source.define("XI_BN", tile.bn).define("XI_BK", tile.bk).define("XI_IM2COL", gathers_ ? 1 : 0);
     switch (tile.form) {
       case WgemmTile::Form::kResident:
+      case WgemmTile::Form::kPatch:
         source.define("XI_WARPGROUPS", tile.warpgroups);
         break;
       case WgemmTile::Form::kStreamed:
@@ -125,11 +132,18 @@ class WgemmStep final : public Step {
     args.pad_h = static_cast<std::int32_t>(g.height.pad_begin);
     args.dilation_w = static_cast<std::int32_t>(g.width.dilation);
     args.dilation_h = static_cast<std::int32_t>(g.height.dilation);
+    if (tile_.form == WgemmTile::Form::kPatch) {
+      const WgemmPatch patch = patch_of(g, tile_.bm);
+      args.patch_w = static_cast<std::int32_t>(patch.width);
+      args.patch_lines = static_cast<std::int32_t>(patch.lines);
+      args.tile_lines = static_cast<std::int32_t>(patch.tile_lines);
+    }
     gpu::Launch launch;
     launch.kernel = 0;
     const std::int64_t tiles = std::int64_t{args.row_tiles} * args.channel_tiles;
     switch (tile_.form) {
       case WgemmTile::Form::kResident:
+      case WgemmTile::Form::kPatch:
         launch.grid.x = static_cast<std::uint32_t>(std::clamp(frame.sm_count / args.channel_tiles, 1, args.row_tiles) *
                                                    args.channel_tiles);
         launch.block.x = static_cast<std::uint32_t>(128 * tile_.warpgroups);
@@ -146,7 +160,9 @@ class WgemmStep final : public Step {
     launch.shared_bytes = static_cast<std::uint32_t>(tile_.shared_bytes(problem_));
     launch.dependent = true;
     launch.args.add(activations_map(frame.inputs[0]));
-    launch.args.add(epilogue_.has_residual() ? residual_map(frame.inputs[3]) : gpu::TensorMap{});
+    const bool copied = epilogue_.has_residual() && tile_.form != WgemmTile::Form::kSplit &&
+                        tile_.form != WgemmTile::Form::kPatch;  // those two load it themselves
+    launch.args.add(copied ? residual_map(frame.inputs[3]) : gpu::TensorMap{});
     launch.args.add(args);
     launches.push_back(std::move(launch));
   }
@@ -176,10 +192,21 @@ class WgemmStep final : public Step {
       map.swizzle = swizzle_of(tile_.bk);
       return gpu::encode(map);
     }
+    const auto width = static_cast<std::uint64_t>(g.width.in), height = static_cast<std::uint64_t>(g.height.in);
+    if (!gathers_) {
+      const WgemmPatch patch = patch_of(g, tile_.bm);
+      gpu::TiledMap map;
+      map.element_bytes = element;
+      map.address = address;
+      map.size = {channels, width, height, static_cast<std::uint64_t>(g.batch)};
+      map.stride = {pitch, pitch * width, pitch * width * height};
+      map.box = {depth, static_cast<std::uint32_t>(patch.width), static_cast<std::uint32_t>(patch.lines), 1};
+      map.swizzle = swizzle_of(tile_.bk);
+      return gpu::encode(map);
+    }
     const auto corner = [](const ConvAxis& axis) {
       return static_cast<std::int32_t>(axis.pad_end - (axis.kernel - 1) * axis.dilation);
     };
-    const auto width = static_cast<std::uint64_t>(g.width.in), height = static_cast<std::uint64_t>(g.height.in);
     gpu::Im2colMap map;
     map.element_bytes = element;
     map.address = address;
@@ -210,6 +237,7 @@ class WgemmStep final : public Step {
   WgemmProblem problem_;
   WgemmTile tile_;
   Epilogue epilogue_;
+  bool gathers_;             // TMA gathers the taps (im2col)
   std::size_t weights_ = 0;  // index of the resident
 };
 
@@ -232,9 +260,7 @@ Creation create(const Request& request, const Tactic& tactic) {
   if (tile.shared_bytes(problem) > request.target.shared_limit) {
     return Refusal{fmt::format("the tile takes {} bytes of shared memory", tile.shared_bytes(problem))};
   }
-  if (tile.form == WgemmTile::Form::kSplit && tile.panels(problem) < tile.stages) {
-    return Refusal{"K has fewer panels than blocks to share it"};
-  }
+  if (std::string reason = tile.mismatch(problem); !reason.empty()) return Refusal{reason};
   auto epilogue = Epilogue::of(request, activation_of(request.node), 0, problem.geometry.outputs);
   if (const auto* reason = std::get_if<std::string>(&epilogue)) return Refusal{*reason};
   return std::make_unique<WgemmStep>(request, problem, tile, std::move(std::get<Epilogue>(epilogue)));

@@ -32,9 +32,10 @@ std::variant<WgemmProblem, std::string> wgemm_problem(const Request& request);
 
 /// A variant. Resident: weights of a channel tile stay in shared memory, `warpgroups` independent workers with tiles of
 /// 64 rows and rings of `stages` tiles. Streamed: a producer and two workers with tiles of bm rows, `stages` panels.
-/// Split: `stages` blocks share the K of a tile of 64 x 64.
+/// Split: `stages` blocks share the K of a tile of 64 x 64. Patch: `warpgroups` workers with tiles of 128 pixels
+/// (margins included) and rings of `stages` patches, for convolutions with stride 1 and at most 128 bytes a pixel.
 struct WgemmTile {
-  enum class Form : std::uint8_t { kResident, kStreamed, kSplit };
+  enum class Form : std::uint8_t { kResident, kStreamed, kSplit, kPatch };
   Form form = Form::kStreamed;
   int bm = 128, bn = 128;
   int bk = 128;  ///< bytes of K in a panel
@@ -49,7 +50,16 @@ struct WgemmTile {
   std::int64_t row_tiles(const WgemmProblem& problem) const;
   std::int64_t channel_tiles(const WgemmProblem& problem) const;
   std::size_t shared_bytes(const WgemmProblem& problem) const;
+  /// Empty, or why this variant can't compute the problem.
+  std::string mismatch(const WgemmProblem& problem) const;
 };
+
+/// The patch form's tiles: lines of output, and the input that they see.
+struct WgemmPatch {
+  std::int64_t tile_lines = 0, lines = 0, width = 0;  ///< tile_lines is 0 where a line doesn't fit a tile
+  std::int64_t reach = 0;                             ///< pixels from the first tap's to the last tap's
+};
+WgemmPatch patch_of(const ConvGeometry& geometry, int bm);
 
 /// Channels of one 16-byte store, which one thread owns.
 int store_channels(Element output);

@@ -12,6 +12,7 @@ namespace {
 constexpr std::size_t kAlignment = 1024;  // kernels align their shared memory to it
 constexpr std::size_t kBarrier = 8;
 constexpr std::size_t kMaxTactics = 8;
+constexpr std::int64_t kMaxBox = 256;  // pixels that TMA copies along an axis
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
@@ -54,6 +55,10 @@ std::variant<WgemmTile, std::string> WgemmTile::from(const Tactic& tactic) {
       known = tile.bm == 64 && tile.bn == 64 && (tile.stages == 2 || tile.stages == 4 || tile.stages == 8) &&
               tile.warpgroups == 1;
       break;
+    case Form::kPatch:
+      known = tile.bm == 128 && tile.bn == 64 && tile.stages >= 1 && tile.stages <= 4 && tile.warpgroups >= 1 &&
+              tile.warpgroups <= 4;
+      break;
   }
   if (!width || !depth || !known) return "there is no such variant";
   return tile;
@@ -69,7 +74,11 @@ int WgemmTile::panels(const WgemmProblem& problem) const {
   return tap_panels(problem) * static_cast<int>(problem.geometry.taps());
 }
 
-std::int64_t WgemmTile::row_tiles(const WgemmProblem& problem) const { return ceil_div(problem.rows(), bm); }
+std::int64_t WgemmTile::row_tiles(const WgemmProblem& problem) const {
+  if (form != Form::kPatch) return ceil_div(problem.rows(), bm);
+  const ConvGeometry& g = problem.geometry;
+  return g.batch * ceil_div(g.height.out, std::max<std::int64_t>(1, patch_of(g, bm).tile_lines));
+}
 
 std::int64_t WgemmTile::channel_tiles(const WgemmProblem& problem) const {
   return ceil_div(problem.geometry.outputs, bn);
@@ -84,6 +93,12 @@ std::size_t WgemmTile::shared_bytes(const WgemmProblem& problem) const {
     return kAlignment + all * channels * width + workers * (depth * all * rows * width + 2 * residual) +
            kBarrier * (all + workers * (depth * all + 2));
   }
+  if (form == Form::kPatch) {
+    const WgemmPatch patch = patch_of(problem.geometry, bm);
+    const auto pixels = static_cast<std::size_t>(std::max(patch.lines * patch.width, bm + patch.reach));
+    const std::size_t slot = (pixels * width + kAlignment - 1) / kAlignment * kAlignment;
+    return kAlignment + all * channels * width + workers * depth * slot + kBarrier * (1 + workers * depth);
+  }
   if (form == Form::kSplit) {
     const std::size_t most = (all + depth - 1) / depth;
     return kAlignment + most * (rows + channels) * width + rows * channels * sizeof(float) + kBarrier * most;
@@ -91,42 +106,73 @@ std::size_t WgemmTile::shared_bytes(const WgemmProblem& problem) const {
   return kAlignment + depth * (rows + channels) * width + workers * residual + kBarrier * (2 * depth + 3 * workers);
 }
 
+std::string WgemmTile::mismatch(const WgemmProblem& problem) const {
+  if (form == Form::kSplit && panels(problem) < stages) return "K has fewer panels than blocks to share it";
+  if (form != Form::kPatch) return {};
+  const ConvGeometry& g = problem.geometry;
+  if (!problem.im2col) return "there is one tap";
+  if (g.height.stride != 1 || g.width.stride != 1) return "the stride is not 1";
+  if (problem.tap_bytes() != bk) return "a pixel is not one panel";
+  if (patch_of(g, bm).tile_lines == 0) return "a line is wider than a tile";
+  if (patch_of(g, bm).lines > kMaxBox) return "the taps reach too far";
+  return {};
+}
+
+WgemmPatch patch_of(const ConvGeometry& g, int bm) {
+  const std::int64_t reach_h = (g.height.kernel - 1) * g.height.dilation;
+  const std::int64_t reach_w = (g.width.kernel - 1) * g.width.dilation;
+  WgemmPatch patch;
+  patch.width = g.width.out + reach_w;
+  patch.tile_lines = std::min(g.height.out, bm / patch.width);
+  patch.lines = patch.tile_lines + reach_h;
+  patch.reach = reach_h * patch.width + reach_w;
+  return patch;
+}
+
 double estimate_us(const WgemmProblem& problem, const WgemmTile& tile, int sm_count) {
-  // Fitted to an H100 under load; see docs/performance.md.
-  constexpr double kClock = 1650.0, kDram = 2.85e6, kL2 = 5.5e6;  // cycles and bytes a microsecond
+  // Fitted to measurements on an H100 under load; see docs/performance.md.
+  constexpr double kClock = 1650.0, kDram = 2.85e6, kL2 = 9e6;  // cycles and bytes a microsecond
   const auto row_tiles = static_cast<double>(tile.row_tiles(problem));
   const auto channel_tiles = static_cast<double>(tile.channel_tiles(problem));
-  const double panels = tile.panels(problem), steps = tile.bk / 32.0, halves = tile.bm / 64.0;
-  const double panel_bytes = static_cast<double>(tile.bm + tile.bn) * tile.bk;
-  const double multiply = panels * steps * halves * std::max(tile.bn / 2.0, 32.0);
-  // Shared memory serves the copies and the multiplications of a panel at 128 bytes a cycle.
-  const double feed = panels * (panel_bytes + halves * (64 + tile.bn) * tile.bk) / 128.0;
-  const double end =
-      300 + halves * tile.bn * ((problem.residual_bytes != 0 ? 12.0 : 8.0) + (problem.costly_epilogue ? 30.0 : 0.0));
-  double cycles = 0, start = 0;
+  const double panels = tile.panels(problem), width = tile.bk / 128.0, halves = tile.bm / 64.0,
+               quarters = tile.bn / 64.0;
+  const double multiply = panels * width * 128.0 * halves * quarters;
+  const bool residual = problem.residual_bytes != 0;
+  const double end = 300 + halves * tile.bn * ((residual ? 12.0 : 8.0) + (problem.costly_epilogue ? 30.0 : 0.0));
+  double cycles = 0, start = 0, repeats = 1;  // repeats: how often a tile's rows are fetched
+  double dram_penalty = 1;
   switch (tile.form) {
-    case WgemmTile::Form::kResident: {
+    case WgemmTile::Form::kResident:
+    case WgemmTile::Form::kPatch: {
+      const bool patch = tile.form == WgemmTile::Form::kPatch;
       const double owners = std::max(1.0, std::floor(sm_count / channel_tiles));
       const double turns = std::ceil(row_tiles / (owners * tile.warpgroups));
       const double workers = std::min<double>(tile.warpgroups, std::ceil(row_tiles / owners));
       const double waves = std::ceil(channel_tiles / sm_count);
-      const double one = multiply + end + 700;
-      cycles = waves * (turns * std::max(multiply * workers / 0.85, one) + panels * tile.bn * tile.bk / 40.0);
-      start = 1.2;
+      // All workers together: the tensor cores, which get 64 channels at a time only at two thirds of their rate.
+      const double together = multiply * workers / (tile.bn == 64 ? 0.52 : 0.72);
+      // One alone: with a single stage the next tile is fetched only once the last is multiplied.
+      const double wait = tile.stages > 1 ? end : std::max(end, 1000 + 100 * panels * width);
+      cycles = waves * (turns * std::max(together, multiply + wait + 700) + panels * (patch ? 60.0 : 330.0));
+      start = 0.7 + 0.1 * tile.warpgroups;
+      repeats = patch ? 2.0 / panels : 1;
+      // Many residual tiles in flight slow the memory down.
+      if (problem.residual_bytes == 1 && tile.bn * tile.warpgroups > 256 && panels <= 2) dram_penalty = 1.08;
       break;
     }
     case WgemmTile::Form::kStreamed: {
       const double turns = std::ceil(row_tiles * channel_tiles / sm_count);
-      const double busy = std::max(multiply, feed) / 0.9;
-      cycles = turns * std::max(busy, (busy + end) / 2) + std::min(busy, end) + panels * 20.0;
-      start = 2.0;
+      const double fetch = panels * (115 + (210 * halves + 75 * quarters) * width);
+      const double busy = std::max(multiply, fetch) + (tile.bn == 256 ? 800 : 250);
+      cycles = turns * std::max(busy, (busy + end) / 2) + std::min(busy, end);
+      start = 1.5;
       break;
     }
     case WgemmTile::Form::kSplit: {
-      const double waves = std::ceil(row_tiles * channel_tiles * tile.stages / (2.0 * sm_count));
+      const double blocks = row_tiles * channel_tiles * tile.stages;
       const double share = std::ceil(panels / tile.stages);
-      cycles = waves * (share * std::max(panel_bytes / 32.0, multiply / panels) + 400 + 60.0 * tile.stages);
-      start = 1.6;
+      cycles = std::ceil(blocks / sm_count) * (share * 280 * std::max(width, 0.5) + 1400);
+      start = 2.0 + 0.05 * tile.stages;
       break;
     }
   }
@@ -135,11 +181,12 @@ double estimate_us(const WgemmProblem& problem, const WgemmTile& tile, int sm_co
   const double output = static_cast<double>(problem.rows() * problem.pitch()) *
                         static_cast<double>(size_of(problem.output) + problem.residual_bytes);
   const double weights = channel_tiles * panels * tile.bn * tile.bk;
-  const double fetched = row_tiles * tile.bm * panels * tile.bk * channel_tiles + output +
-                         weights * (tile.form == WgemmTile::Form::kResident ? 1.0 : row_tiles);
-  const double compute = cycles / kClock, dram = (input + output + weights) / kDram, l2 = fetched / kL2;
+  const double reads_of_weights = tile.form == WgemmTile::Form::kStreamed ? row_tiles : 1;
+  const double fetched =
+      row_tiles * tile.bm * panels * repeats * tile.bk * channel_tiles + output + weights * reads_of_weights;
+  const double compute = cycles / kClock, dram = dram_penalty * (input + output + weights) / kDram, l2 = fetched / kL2;
   const double longest = std::max({compute, dram, l2});
-  return start + longest + 0.15 * (compute + dram + l2 - longest);
+  return start + longest + 0.1 * (compute + dram + l2 - longest);
 }
 
 std::vector<Tactic> wgemm_tactics(const Request& request) {
@@ -164,10 +211,25 @@ std::vector<Tactic> wgemm_tactics(const Request& request) {
     WgemmTile tile{WgemmTile::Form::kStreamed, bm, bn, bk, 2, 2};
     if (fit_stages(tile, *problem, 2, 8, limit)) tiles.push_back(tile);
   }
+  for (const int warpgroups : {4, 3, 2}) {
+    WgemmTile tile{WgemmTile::Form::kPatch,
+                   128,
+                   64,
+                   static_cast<int>(std::min<std::int64_t>(problem->tap_bytes(), 128)),
+                   1,
+                   warpgroups};
+    // Four workers have no registers for residuals, nor for the constants of halves.
+    if (warpgroups == 4 && (problem->residual_bytes != 0 || size_of(problem->output) != 1)) continue;
+    const bool panel = tile.bk == 32 || tile.bk == 64 || tile.bk == 128;
+    if (panel && tile.mismatch(*problem).empty() && tile.channel_tiles(*problem) <= sms &&
+        fit_stages(tile, *problem, 1, 2, limit)) {
+      tiles.push_back(tile);
+    }
+  }
   for (const int blocks : {2, 4, 8}) {
     const WgemmTile tile{WgemmTile::Form::kSplit, 64, 64, bk, blocks, 1};
     const auto all = tile.row_tiles(*problem) * tile.channel_tiles(*problem) * blocks;
-    if (tile.panels(*problem) >= blocks && all <= 3 * sms && tile.shared_bytes(*problem) <= limit)
+    if (tile.mismatch(*problem).empty() && all <= 3 * sms && tile.shared_bytes(*problem) <= limit)
       tiles.push_back(tile);
   }
   std::vector<std::pair<double, Tactic>> costs;

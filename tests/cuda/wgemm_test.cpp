@@ -42,10 +42,14 @@ ConvCase with(ConvCase c, ir::Epilogue epilogue) {
   return c;
 }
 
-class WgemmConv : public ::testing::TestWithParam<ConvCase> {};
-TEST_P(WgemmConv, EqualsTheReference) {
-  check(conv_graph(GetParam()), GetParam().type == kF32 ? Tolerance::half() : Tolerance::exact(), conv_options());
+/// Integers are exact; what is stored as halves is not.
+template <class Case>
+Tolerance tolerance_of(const Case& c) {
+  return c.type == kF32 || c.result == kF32 ? Tolerance::half() : Tolerance::exact();
 }
+
+class WgemmConv : public ::testing::TestWithParam<ConvCase> {};
+TEST_P(WgemmConv, EqualsTheReference) { check(conv_graph(GetParam()), tolerance_of(GetParam()), conv_options()); }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, WgemmConv,
                          ::testing::Values(ConvCase{{130, 9, 7}, 17, {1, 1}}, ConvCase{{17, 1, 1}, 130, {1, 1}},
@@ -99,6 +103,16 @@ TEST(WgemmConvResult, IsHalfOrFloatWhereTheNextLayerWantsThat) {
   check(conv_graph(c), {2e-5}, options);
 }
 
+/// Whether the node is offered a variant of this form at this batch on an H100.
+bool has_variant(const ir::Graph& graph, std::int64_t batch, WgemmTile::Form form) {
+  const ir::Node& node = graph.node(graph.order().front());
+  const Target hopper{{90, true}, 132, 227 * 1024};
+  const Request request{graph, node, batch, hopper, Element::kF16, std::vector<Format>(node.inputs.size()), ir::kNone};
+  const std::vector<Tactic> tactics = wgemm_tactics(request);
+  return std::any_of(tactics.begin(), tactics.end(),
+                     [&](const Tactic& t) { return t.values.at(0) == static_cast<int>(form); });
+}
+
 // Every variant on problems with ragged rows and channels, several tiles for each worker, and (the last) fewer panels
 // than stages.
 TEST(WgemmVariants, EqualTheReference) {
@@ -110,9 +124,27 @@ TEST(WgemmVariants, EqualTheReference) {
 
 // Few tiles and a long K: among the variants are those that share K between the blocks of a cluster.
 TEST(WgemmVariants, ThatShareKEqualTheReference) {
-  check(conv_graph({{288, 7, 7}, 100, {3, 3}, same(1), kS8, kS8, kS8}), Tolerance::exact(), conv_options(true));
+  const ir::Graph graph = conv_graph({{288, 7, 7}, 100, {3, 3}, same(1), kS8, kS8, kS8});
+  EXPECT_TRUE(has_variant(graph, 1, WgemmTile::Form::kSplit));
+  check(graph, Tolerance::exact(), conv_options(true));
   check(conv_graph({{288, 7, 7}, 72, {3, 3}, same(1), kF32, kF32, kF32}), Tolerance::half(), conv_options(true));
   check(linear_graph({{ir::Dim::n(), 1030}, 1000, {}, kU8, kU8}), Tolerance::exact(), linear_options(true));
+}
+
+// Among the variants are those that copy each pixel once for all taps.
+TEST(WgemmVariants, ThatCopyPatchesEqualTheReference) {
+  const ConvCase cases[] = {{{64, 57, 55}, 72, {3, 3}, same(1), kS8, kS8, kS8},
+                            {{64, 30, 29}, 64, {3, 3}, same(1), kU8, kU8},
+                            {{64, 31, 28}, 130, {3, 3}, attrs({1, 1}, {1, 1}, {0, 2, 1, 0}), kF32, kF32, kF32},
+                            {{32, 40, 13}, 48, {5, 3}, attrs({1, 1}, {2, 1}, {4, 1, 4, 1})},
+                            {{24, 97}, 20, {7}, attrs({1}, {2}, {6, 6})}};
+  for (const ConvCase& c : cases) {
+    CheckOptions options = conv_options(true);
+    options.batches = {3};
+    const ir::Graph graph = conv_graph(c);
+    EXPECT_TRUE(has_variant(graph, 3, WgemmTile::Form::kPatch));
+    check(graph, tolerance_of(c), options);
+  }
 }
 
 // More tiles than SMs for every worker, and a depth at which a parity bit alone could confuse two rounds of the ring.
@@ -124,9 +156,7 @@ TEST(WgemmVariants, HoldOnDeepProblems) {
 }
 
 class WgemmLinear : public ::testing::TestWithParam<LinearCase> {};
-TEST_P(WgemmLinear, EqualsTheReference) {
-  check(linear_graph(GetParam()), GetParam().type == kF32 ? Tolerance::half() : Tolerance::exact(), linear_options());
-}
+TEST_P(WgemmLinear, EqualsTheReference) { check(linear_graph(GetParam()), tolerance_of(GetParam()), linear_options()); }
 INSTANTIATE_TEST_SUITE_P(Shapes, WgemmLinear,
                          ::testing::Values(LinearCase{{ir::Dim::n(), 17}, 10}, LinearCase{{ir::Dim::n(), 130}, 1000},
                                            LinearCase{{ir::Dim::n(), 7, 64}, 48, {kRelu, 0, 0}, kU8, kU8},

@@ -23,6 +23,7 @@ struct WgemmArgs {
   // Of the convolution:
   s32 out_w, out_h, kernel_w;
   s32 stride_w, stride_h, pad_w, pad_h, dilation_w, dilation_h;
+  s32 patch_w, patch_lines, tile_lines;  ///< pixels and lines of input, and lines of output, of one tile (patch form)
 };
 
 inline constexpr int kDepth = XI_A == 2 ? XI_BK / 2 : XI_BK;               ///< elements of K in a panel
@@ -197,6 +198,27 @@ __device__ __forceinline__ Vector16 pack(const float (&y)[kChannels]) {
   }
 }
 
+#if XI_RESIDUAL
+using ResidualWords = u32[kResidualWords];
+#else
+using ResidualWords = u32[1];
+#endif
+
+/// Ends the kChannels outputs of one group that this thread holds in its upper (h = 0) or lower (h = 1) row.
+__device__ __forceinline__ Vector16 end_group(const EpilogueArgs& e, const Accumulator (&acc)[XI_BN / 2],
+                                              const Constants& c, int group, int h, const ResidualWords& words) {
+  float y[kChannels];
+#pragma unroll
+  for (int i = 0; i < kChannels; ++i) {
+    float r = 0.0f;
+#if XI_RESIDUAL
+    r = residual_value<XI_RESIDUAL_T>(words, i);
+#endif
+    y[i] = end_of(e, acc[4 * (kChannels / 2 * group + i / 2) + 2 * h + i % 2], c.multiplier[i], c.bias[i], r);
+  }
+  return pack<XI_OUT_T>(y);
+}
+
 /// Ends and stores the part of 64 x XI_BN outputs that this thread holds in rows m and m + 8, channels of one group.
 /// `residual` is where the 64 rows start in a tile of kRows.
 template <int kRows>
@@ -208,24 +230,15 @@ __device__ __forceinline__ void store_group(const WgemmArgs& args, const Accumul
   if (channel >= args.pitch) return;
 #pragma unroll
   for (int h = 0; h < 2; ++h) {
-    float y[kChannels];
+    ResidualWords words;
 #if XI_RESIDUAL
-    u32 words[kResidualWords];
     residual_words<kRows>(words, residual_tile, residual_row + 8 * h, in_tile);
 #endif
-#pragma unroll
-    for (int i = 0; i < kChannels; ++i) {
-      float r = 0.0f;
-#if XI_RESIDUAL
-      r = residual_value<XI_RESIDUAL_T>(words, i);
-#endif
-      y[i] = end_of(args.epilogue, acc[4 * (kChannels / 2 * group + i / 2) + 2 * h + i % 2], c.multiplier[i], c.bias[i],
-                    r);
-    }
+    const Vector16 out = end_group(args.epilogue, acc, c, group, h, words);
     const s32 row = m + 8 * h;
     if (row < args.rows) {
       const u64 at = static_cast<u64>(row) * args.pitch + channel;
-      *reinterpret_cast<Vector16*>(static_cast<XI_OUT_T*>(args.output) + at) = pack<XI_OUT_T>(y);
+      *reinterpret_cast<Vector16*>(static_cast<XI_OUT_T*>(args.output) + at) = out;
     }
   }
 }

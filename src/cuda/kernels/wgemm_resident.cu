@@ -36,11 +36,12 @@ extern "C" __global__ void __launch_bounds__(128 * XI_WARPGROUPS, 1)
   const s32 first = blockIdx.x / args.channel_tiles + warpgroup * stride, step = stride * XI_WARPGROUPS;
   const s32 count = first < args.row_tiles ? (args.row_tiles - 1 - first) / step + 1 : 0;
 
-  const u32 barriers = panels + XI_WARPGROUPS * (ring + 2);
+  if (threadIdx.x < 32) {
+    const u32 barriers = panels + XI_WARPGROUPS * (ring + 2);
 #pragma unroll 1
-  for (u32 i = threadIdx.x; i < barriers; i += blockDim.x) barrier_init(weights_full + 8 * i, 1);
-  barrier_init_done();
-  if (threadIdx.x == 0) prefetch_map(&activations);
+    for (u32 i = threadIdx.x; i < barriers; i += 32) barrier_init(weights_full + 8 * i, 1);
+    barrier_init_done();
+  }
   __syncthreads();
   if (threadIdx.x == 0) {
     const u8* from = args.weights + static_cast<u64>(channel_tile) * panels * kWeightPanel;
