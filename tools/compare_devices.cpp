@@ -1,0 +1,356 @@
+// Runs an engine's graph on the CPU and on the GPU with the same inputs and compares every value of it.
+// usage: compare_devices ENGINE [--batch N] [--input NAME=FILE.npy ...] [--gpu I] [--json]
+//
+// Integers follow one contract on both devices, so 8-bit values agree until floats (stored in half precision on the
+// GPU) have a part in them; what differs then passes differences on. Fails (exit code 1) where that can't be the
+// reason: one of the first 3 8-bit values differs by more than 1 step or in more than 0.1 % of its elements, or an f32
+// output has a signal-to-noise ratio below 30 dB.
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <type_traits>
+#include <unordered_map>
+
+#include "cli/console.h"
+#include "cli/npy.h"
+#include "cpu/program.h"
+#include "cuda/executor.h"
+#include "cuda/tuned.h"
+#include "engine/engine_file.h"
+#include "xinfer/core/errors.h"
+
+namespace {
+
+using namespace xinfer;
+
+constexpr std::size_t kJudgedValues = 3;    // 8-bit values that must agree
+constexpr double kJudgedShare = 1e-3;       // of their elements may be one step off
+constexpr std::size_t kSummaryValues = 10;  // 8-bit values that the summary counts
+constexpr double kLeastDecibels = 30;
+
+struct Options {
+  std::string engine;
+  std::int64_t batch = 1;
+  std::vector<std::string> inputs;  ///< "name=file.npy"
+  int gpu = 0;
+  bool json = false;
+};
+
+using Values = std::unordered_map<ir::ValueId, Tensor>;
+
+/// How one value differs between the devices.
+struct Comparison {
+  std::string name;
+  DataType type = DataType::kFloat32;
+  bool is_output = false;
+  std::int64_t elements = 0, different = 0;
+  std::int64_t beyond_one = 0;  ///< integers that differ by more than 1
+  double largest = 0;           ///< difference: in steps (integers), or relative to the largest element (floats)
+  double decibels = 0;          ///< signal-to-noise ratio; infinite where all is equal
+  double share() const { return elements == 0 ? 0 : static_cast<double>(different) / static_cast<double>(elements); }
+};
+
+template <class T>
+void compare_elements(std::span<const T> cpu, std::span<const T> gpu, Comparison& result) {
+  double signal = 0, noise = 0, magnitude = 0;
+  for (std::size_t i = 0; i < cpu.size(); ++i) {
+    const auto a = static_cast<double>(cpu[i]), b = static_cast<double>(gpu[i]);
+    if (cpu[i] == gpu[i] || (std::isnan(a) && std::isnan(b))) {
+      if (!std::isfinite(a)) continue;
+    } else {
+      ++result.different;
+      if (std::abs(a - b) > 1) ++result.beyond_one;
+    }
+    const double gap = std::isfinite(a) && std::isfinite(b) ? std::abs(a - b) : std::numeric_limits<double>::infinity();
+    result.largest = std::max(result.largest, a == b ? 0.0 : gap);
+    magnitude = std::max(magnitude, std::isfinite(a) ? std::abs(a) : 0.0);
+    signal += std::isfinite(a) ? a * a : 0.0;
+    noise += a == b ? 0.0 : gap * gap;
+  }
+  if (std::is_same_v<T, float> && result.largest > 0) result.largest /= magnitude;
+  result.decibels = noise == 0 ? std::numeric_limits<double>::infinity() : 10 * std::log10(signal / noise);
+}
+
+Comparison compare(const ir::Graph& graph, ir::ValueId id, const Tensor& cpu, const Tensor& gpu) {
+  const ir::Value& value = graph.value(id);
+  if (cpu.dtype() != gpu.dtype() || cpu.shape() != gpu.shape()) {
+    throw Error(fmt::format("value '{}' is {} {} on the CPU, but {} {} on the GPU", value.name, name_of(cpu.dtype()),
+                            to_string(cpu.shape()), name_of(gpu.dtype()), to_string(gpu.shape())));
+  }
+  Comparison result;
+  result.name = value.name;
+  result.type = cpu.dtype();
+  result.is_output = graph.is_output(id);
+  result.elements = cpu.numel();
+  const auto run = [&](auto tag) {
+    using T = decltype(tag);
+    compare_elements<T>(cpu.data<T>(), gpu.data<T>(), result);
+  };
+  switch (cpu.dtype()) {
+    case DataType::kFloat32:
+      run(float{});
+      break;
+    case DataType::kInt8:
+      run(std::int8_t{});
+      break;
+    case DataType::kUInt8:
+      run(std::uint8_t{});
+      break;
+    case DataType::kInt32:
+      run(std::int32_t{});
+      break;
+    case DataType::kInt64:
+      run(std::int64_t{});
+      break;
+    case DataType::kBool:
+      run(bool{});
+      break;
+  }
+  return result;
+}
+
+/// Integers below this are valid for an input: the sizes of axes that it indexes, else 2 (masks).
+std::int64_t index_limit(const ir::Graph& graph, ir::ValueId input) {
+  std::int64_t limit = std::numeric_limits<std::int64_t>::max();
+  for (const ir::NodeId id : graph.value(input).consumers) {
+    const ir::Node& node = graph.node(id);
+    if (node.op != ir::OpType::kGather || node.inputs[1] != input) continue;
+    const auto axis = static_cast<std::size_t>(node.as<ir::AxisAttrs>().axis);
+    limit = std::min(limit, graph.value(node.inputs[0]).shape[axis].at(1));
+  }
+  return limit == std::numeric_limits<std::int64_t>::max() ? 2 : limit;
+}
+
+/// Floats from a normal distribution; integers 0, 1, ... up to what the input may hold.
+Tensor made_up(const ir::Graph& graph, ir::ValueId id, const std::vector<std::int64_t>& shape, std::mt19937& random) {
+  Tensor tensor(graph.value(id).dtype, shape);
+  const std::int64_t limit = index_limit(graph, id);
+  std::normal_distribution<float> normal;
+  const auto count_up = [&](auto values) {
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      values[i] = static_cast<std::decay_t<decltype(values[i])>>(static_cast<std::int64_t>(i) % limit);
+    }
+  };
+  switch (tensor.dtype()) {
+    case DataType::kFloat32:
+      for (float& x : tensor.data<float>()) x = normal(random);
+      break;
+    case DataType::kInt8:
+      for (auto& x : tensor.data<std::int8_t>()) x = static_cast<std::int8_t>(random() % 256);
+      break;
+    case DataType::kUInt8:
+      for (auto& x : tensor.data<std::uint8_t>()) x = static_cast<std::uint8_t>(random() % 256);
+      break;
+    case DataType::kInt32:
+      count_up(tensor.data<std::int32_t>());
+      break;
+    case DataType::kInt64:
+      count_up(tensor.data<std::int64_t>());
+      break;
+    case DataType::kBool:
+      for (bool& x : tensor.data<bool>()) x = random() % 2 != 0;
+      break;
+  }
+  return tensor;
+}
+
+std::vector<Tensor> make_inputs(const ir::Graph& graph, const Options& options) {
+  std::unordered_map<std::string, std::string> files;
+  for (const std::string& text : options.inputs) {
+    const std::size_t equals = text.find('=');
+    if (equals == std::string::npos) throw Error(fmt::format("--input {}: NAME=FILE.npy is wanted", text));
+    files[text.substr(0, equals)] = text.substr(equals + 1);
+  }
+  std::mt19937 random(1);
+  std::vector<Tensor> inputs;
+  for (const ir::ValueId id : graph.inputs()) {
+    const ir::Value& value = graph.value(id);
+    const auto shape = value.shape.at(options.batch);
+    const auto file = files.find(value.name);
+    if (file == files.end()) {
+      inputs.push_back(made_up(graph, id, shape, random));
+      continue;
+    }
+    inputs.push_back(cli::read_npy(file->second));
+    if (inputs.back().dtype() != value.dtype || inputs.back().shape() != shape) {
+      throw DataError(fmt::format("'{}' holds {} {}, but input '{}' is {} {} at batch {}", file->second,
+                                  name_of(inputs.back().dtype()), to_string(inputs.back().shape()), value.name,
+                                  name_of(value.dtype), to_string(shape), options.batch));
+    }
+    files.erase(file);
+  }
+  if (!files.empty()) throw Error(fmt::format("the network has no input '{}'", files.begin()->first));
+  return inputs;
+}
+
+std::vector<Tensor> make_outputs(const ir::Graph& graph, std::int64_t batch) {
+  std::vector<Tensor> outputs;
+  for (const ir::ValueId id : graph.outputs()) {
+    outputs.emplace_back(graph.value(id).dtype, graph.value(id).shape.at(batch));
+  }
+  return outputs;
+}
+
+Values run_on_cpu(const std::shared_ptr<const ir::Graph>& graph, std::int64_t batch,
+                  const std::vector<Tensor>& inputs) {
+  cpu::CompileOptions options;
+  options.keep_values = true;
+  const auto program = cpu::compile(graph, batch, options);
+  const auto context = program->new_context();
+  std::vector<Tensor> outputs = make_outputs(*graph, batch);
+  Values values;
+  const cpu::ValueObserver keep = [&](ir::ValueId id, const Tensor& tensor) {
+    values.insert_or_assign(id, tensor.clone());
+  };
+  program->run(*context, inputs, outputs, &keep);
+  return values;
+}
+
+std::shared_ptr<gpu::Compiler> compiler_of(const engine::EngineFile& file) {
+  std::vector<gpu::CubinPtr> known;
+  if (file.cuda) {
+    for (const engine::DeviceKernel& kernel : file.cuda->kernels) {
+      const auto* bytes = static_cast<const std::byte*>(kernel.code.raw());
+      known.push_back(std::make_shared<const gpu::Cubin>(
+          gpu::Cubin{kernel.key, gpu::parse_arch(kernel.arch), {bytes, bytes + kernel.code.bytes()}}));
+    }
+  }
+  return std::make_shared<gpu::Compiler>(gpu::CompilerOptions{}, std::move(known));
+}
+
+/// Runs on the GPU and compares each value with the CPU's, in the order of execution.
+std::vector<Comparison> compare_with_gpu(const std::shared_ptr<const ir::Graph>& graph, const engine::EngineFile& file,
+                                         const gpu::DevicePtr& device, std::int64_t batch,
+                                         const std::vector<Tensor>& inputs, const Values& cpu) {
+  const auto state = std::make_shared<cuda::DeviceState>(device, compiler_of(file));
+  cuda::CompileOptions options;
+  options.target = state->target();
+  options.keep_values = true;
+  if (file.cuda) options.chooser = cuda::chooser_of(file.cuda->choices, options.target.arch, batch);
+  const auto program = cuda::compile(graph, batch, options);
+  cuda::Context context(std::make_shared<const cuda::LoadedProgram>(program, state));
+  std::vector<Tensor> outputs = make_outputs(*graph, batch);
+  context.run(inputs, outputs);
+  std::vector<Comparison> result;
+  for (const cuda::Visible& visible : program->visible) {
+    if (graph->value(visible.value).producer == ir::kNone) continue;  // a graph input
+    result.push_back(compare(*graph, visible.value, cpu.at(visible.value), context.read(visible)));
+  }
+  return result;
+}
+
+struct Summary {
+  std::int64_t beyond_one = 0;  ///< 8-bit values with a difference of more than 1 step
+  double first_share = 0;       ///< of elements that differ, in the first 8-bit values
+  std::vector<std::string> failures;
+};
+
+Summary summarize(const std::vector<Comparison>& values) {
+  Summary summary;
+  std::size_t bytes_seen = 0;
+  std::int64_t first_elements = 0, first_different = 0;
+  for (const Comparison& value : values) {
+    if (value.is_output && value.type == DataType::kFloat32 && !(value.decibels >= kLeastDecibels)) {
+      summary.failures.push_back(fmt::format("output '{}' has {:.1f} dB", value.name, value.decibels));
+    }
+    if (!is_int8_like(value.type)) continue;
+    ++bytes_seen;
+    if (value.beyond_one > 0) ++summary.beyond_one;
+    if (bytes_seen <= kSummaryValues) {
+      first_elements += value.elements;
+      first_different += value.different;
+    }
+    if (bytes_seen <= kJudgedValues && (value.beyond_one > 0 || value.share() > kJudgedShare)) {
+      summary.failures.push_back(
+          fmt::format("'{}', one of the first 8-bit values, differs in {:.3f} % of its elements "
+                      "and by up to {} steps",
+                      value.name, 100 * value.share(), value.largest));
+    }
+  }
+  if (first_elements > 0)
+    summary.first_share = static_cast<double>(first_different) / static_cast<double>(first_elements);
+  return summary;
+}
+
+void print_json(const Options& options, const std::string& device, const std::vector<Comparison>& values,
+                const Summary& summary) {
+  nlohmann::json json = {{"engine", options.engine}, {"batch", options.batch}, {"device", device}};
+  json["values"] = nlohmann::json::array();
+  for (const Comparison& value : values) {
+    json["values"].push_back({{"name", value.name},
+                              {"type", name_of(value.type)},
+                              {"elements", value.elements},
+                              {"different", value.different},
+                              {"largest", value.largest},
+                              {"sqnr_db", value.decibels}});  // null where all is equal
+  }
+  json["summary"] = {{"values", values.size()},
+                     {"beyond_one_step", summary.beyond_one},
+                     {"first_8bit_share", summary.first_share},
+                     {"failures", summary.failures}};
+  cli::print(json.dump(2) + "\n");
+}
+
+void print_text(const std::string& device, const std::vector<Comparison>& values, const Summary& summary) {
+  std::vector<std::vector<std::string>> rows = {{"value", "type", "elements", "different", "largest", "SQNR dB"}};
+  for (const Comparison& value : values) {
+    const bool real = value.type == DataType::kFloat32;
+    rows.push_back(
+        {value.name, std::string(name_of(value.type)), std::to_string(value.elements), std::to_string(value.different),
+         fmt::format(fmt::runtime(real ? "{:.2e}" : "{}"), value.largest),
+         std::isinf(value.decibels) && value.decibels > 0 ? "equal" : fmt::format("{:.1f}", value.decibels)});
+  }
+  cli::print(cli::table(rows));
+  cli::print(
+      fmt::format("{}: {} values compared, {} 8-bit values differ by more than 1 step, {:.4f} % of the elements of "
+                  "the first {} 8-bit values differ\n",
+                  device, values.size(), summary.beyond_one, 100 * summary.first_share, kSummaryValues));
+  for (const std::string& failure : summary.failures) cli::print("FAILED: " + failure + "\n");
+}
+
+int run(const Options& options) {
+  if (gpu::device_count() == 0)
+    throw DeviceError(fmt::format("there is no usable NVIDIA GPU: {}", gpu::why_no_device()));
+  const gpu::DevicePtr device = gpu::Device::open(options.gpu);
+  engine::EngineFile file = engine::load(options.engine);
+  const auto graph = std::make_shared<const ir::Graph>(std::move(file.graph));
+  const std::vector<Tensor> inputs = make_inputs(*graph, options);
+  const Values cpu = run_on_cpu(graph, options.batch, inputs);
+  const std::vector<Comparison> values = compare_with_gpu(graph, file, device, options.batch, inputs, cpu);
+  const Summary summary = summarize(values);
+  if (options.json)
+    print_json(options, device->info().name, values, summary);
+  else
+    print_text(device->info().name, values, summary);
+  return summary.failures.empty() ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Compares every value of an engine's graph between the CPU and the GPU");
+  Options options;
+  app.add_option("engine", options.engine, "engine file")->required();
+  app.add_option("--batch", options.batch, "batch size")->check(CLI::PositiveNumber);
+  app.add_option("--input", options.inputs, "NAME=FILE.npy; inputs that are not named are made up");
+  app.add_option("--gpu", options.gpu, "which GPU")->check(CLI::NonNegativeNumber);
+  app.add_flag("--json", options.json, "print JSON");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  try {
+    return run(options);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "compare_devices: %s\n", error.what());
+    return 1;
+  }
+}
