@@ -58,6 +58,7 @@ std::string_view device_name_of(Element element) {
 std::string to_string(const Format& format) {
   std::string text(name_of(format.element));
   if (format.order == Order::kChannelsLast) return text + (format.padded ? " nhwc" : " nhwc, unpadded");
+  if (format.order == Order::kPixels) return text + " pixels";
   text += format.order == Order::kHeadsSwapped ? " heads swapped" : " rows";
   return text + (format.padded ? ", padded" : "");
 }
@@ -68,12 +69,13 @@ Strides strides_of(const Dims& dims, const Format& format) {
   // Stored order of the axes, outermost first.
   std::vector<std::size_t> order;
   for (std::size_t i = 0; i < dims.size(); ++i) {
-    if (format.order != Order::kChannelsLast || i != 1) order.push_back(i);
+    if (!channels_last(format.order) || i != 1) order.push_back(i);
   }
-  if (format.order == Order::kChannelsLast) order.push_back(1);
+  if (channels_last(format.order)) order.push_back(1);
   if (format.order == Order::kHeadsSwapped) std::swap(order.at(1), order.at(2));
   result.inner = dims.empty() ? 1 : dims[order.back()];
-  result.pitch = format.padded ? (result.inner + kPadding - 1) / kPadding * kPadding : result.inner;
+  const std::int64_t unit = !format.padded ? 1 : format.order == Order::kPixels ? kPixelChannels : kPadding;
+  result.pitch = (result.inner + unit - 1) / unit * unit;
   std::int64_t step = 1;
   for (std::size_t i = order.size(); i-- > 0;) {
     result.stride[order[i]] = step;
@@ -92,6 +94,7 @@ bool fits(const Format& format, std::size_t rank) {
     case Order::kRows:
       return true;
     case Order::kChannelsLast:
+    case Order::kPixels:
       return rank >= 3 && rank <= 5;
     case Order::kHeadsSwapped:
       return rank == 4;

@@ -22,10 +22,12 @@ std::string_view device_name_of(Element element);  ///< the type in device code 
 enum class Order : std::uint8_t {
   kRows,          ///< row-major in the logical order
   kChannelsLast,  ///< N, spatial..., C (rank 3 to 5)
+  kPixels,        ///< as kChannelsLast, but padded to 4 channels: images of up to 4, for first layers
   kHeadsSwapped,  ///< axes 1 and 2 swapped (rank 4): attention heads (N, H, S, D) as linear layers read and write them
 };
 
-/// How a value is stored. Where `padded`, the innermost stored axis is padded to a multiple of 16 elements; producers
+/// How a value is stored. Where `padded`, the innermost stored axis is padded to a multiple of 16 elements (4 of kPixels,
+/// which is always padded); producers
 /// fill the padding with finite numbers of any value, and readers ignore it or multiply it by zero.
 struct Format {
   Element element = Element::kF32;
@@ -36,10 +38,15 @@ struct Format {
   static Format rows(Element e) { return {e, Order::kRows, false}; }
   static Format padded_rows(Element e) { return {e, Order::kRows, true}; }
   static Format nhwc(Element e) { return {e, Order::kChannelsLast, true}; }
+  static Format pixels(Element e) { return {e, Order::kPixels, true}; }
   static Format swapped(Element e) { return {e, Order::kHeadsSwapped, false}; }
 };
 
-inline constexpr std::int64_t kPadding = 16;  ///< elements
+inline constexpr std::int64_t kPadding = 16;       ///< elements
+inline constexpr std::int64_t kPixelChannels = 4;  ///< of kPixels
+
+/// Where the channels (axis 1) are innermost.
+inline bool channels_last(Order order) { return order == Order::kChannelsLast || order == Order::kPixels; }
 
 /// "f16 rows", "s8 nhwc", "f16 heads swapped".
 std::string to_string(const Format& format);

@@ -17,7 +17,7 @@ List list_of(ir::OpType op) {
   switch (op) {
     case kConv:
       return {{"depthwise", create_depthwise, depthwise_tactics},
-              {"stem_conv", create_stem_conv},
+              {"stem_conv", create_stem_conv, stem_tactics},
               {"wgemm_conv", create_wgemm_conv, wgemm_tactics},
               {"igemm_conv", create_igemm_conv, igemm_tactics},
               {"direct_conv", create_direct_conv}};

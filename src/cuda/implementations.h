@@ -38,6 +38,7 @@ Creation create_depthwise(const Request& request, const Tactic& tactic);
 std::vector<Tactic> depthwise_tactics(const Request& request);
 // stem.cpp: first layers of up to four channels
 Creation create_stem_conv(const Request& request, const Tactic& tactic);
+std::vector<Tactic> stem_tactics(const Request& request);
 // pool.cpp, reduce.cpp, resize.cpp
 Creation create_pool(const Request& request, const Tactic& tactic);
 Creation create_reduce(const Request& request, const Tactic& tactic);

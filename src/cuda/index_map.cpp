@@ -147,7 +147,7 @@ MapView view_of(const Dims& dims, const Format& format) {
   view.bytes = size_of(format.element);
   view.elements = strides.elements;
   if (format.padded) {
-    view.pad_axis = format.order == Order::kChannelsLast ? 1 : static_cast<int>(view.stride.size()) - 1;
+    view.pad_axis = channels_last(format.order) ? 1 : static_cast<int>(view.stride.size()) - 1;
     view.pitch = strides.pitch;
   }
   return view;

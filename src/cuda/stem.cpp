@@ -11,85 +11,126 @@
 #include "cuda/half.h"
 #include "cuda/implementations.h"
 #include "cuda/launch_shape.h"
+#include "cuda/stem.h"
 
 namespace xinfer::cuda {
 namespace {
 
-/// StemArgs of kernels/stem.cu, member for member.
+/// StemArgs of kernels/stem.cuh, member for member.
 struct StemArgs {
   gpu::DevicePointer x = 0, weights = 0, y = 0;
   std::int32_t in_h = 0, in_w = 0, out_h = 0, out_w = 0, pad_h = 0, pad_w = 0;
-  std::int32_t out_pitch = 0, chunks = 0;
+  std::int32_t out_pitch = 0, chunks = 0, tiles_h = 0, tiles_w = 0, tiles = 0;
   EpilogueArgs epilogue;
 };
 
-// The constants of kernels/stem.cu.
-constexpr std::int64_t kThreads = 256, kTileRows = 16, kTileColumns = 16, kImageChannels = 4;
-constexpr std::int64_t kLanes = 32, kLargestKernel = 8;
+// The constants of kernels/stem.cuh.
+constexpr std::int64_t kThreads = 256, kTileSide = 16, kLanes = 32, kLargestKernel = 8, kBlocksPerSm = 2;
+constexpr std::int64_t kVector = 16;  ///< bytes
 
-/// How the kernel cuts its work.
+/// How the kernels cut their work.
 struct StemShape {
-  std::int64_t taps = 1, steps = 1;  ///< of k
-  std::int64_t tiles = 8;            ///< XI_TILES
+  bool half = false, wgmma = false;
+  std::int64_t row_groups = 1;  ///< groups of four taps in a row of the kernel
+  std::int64_t steps = 1;       ///< of k
+  std::int64_t tiles = 8;       ///< XI_TILES
   std::int64_t chunks = 1;
-  bool half = false;
+  std::int64_t run = 16;              ///< neighbouring channels that one lane stores at once
+  std::int64_t align = 1, shift = 0;  ///< XI_ALIGN, XI_SHIFT
   std::int64_t shared_bytes = 0;
 
   std::int64_t chunk_channels() const { return tiles * 8; }
-  std::int64_t vectors() const { return chunks * steps * (tiles / 2) * kLanes; }  ///< 16 bytes each, of all weights
+  std::int64_t vectors() const { return chunks * steps * chunk_channels() * 2; }  ///< of all weights
 };
 
-StemShape shape_of(const ConvGeometry& g, Element element, Element output) {
+StemShape shape_of(const ConvGeometry& g, const Request& request, bool wgmma) {
   StemShape s;
-  s.half = element == Element::kF16;
-  s.taps = g.taps();
-  s.steps = div_up(s.taps, s.half ? 4 : 8);
-  // 64 channels at a time read each pixel less often; 32 waste less where the last 64 would be half empty, and need
-  // fewer registers, of which the taps' addresses and results of more than a byte take some.
+  s.half = request.input_element(0) == Element::kF16;
+  s.wgmma = wgmma;
+  s.row_groups = div_up(g.width.kernel, 4);
+  const std::int64_t groups = g.height.kernel * s.row_groups;
+  s.steps = s.half ? groups : div_up(groups, 2);
+  // 64 channels at a time read each pixel less often; 32 waste less where the last 64 would be half empty.
   const std::int64_t rest = g.outputs % 64;
-  s.tiles = (rest > 0 && rest <= 32) || s.steps > 8 || size_of(output) > 1 ? 4 : 8;
+  s.tiles = rest > 0 && rest <= 32 ? 4 : 8;
   s.chunks = div_up(g.outputs, s.chunk_channels());
-  const std::int64_t rows = (kTileRows - 1) * g.height.stride + g.height.kernel;
-  const std::int64_t columns = (kTileColumns - 1) * g.width.stride + g.width.kernel;
-  s.shared_bytes = div_up(rows * columns * (s.half ? 8 : 4), 16) * 16 + s.vectors() / s.chunks * 16;
+  s.run = std::min(2 * s.tiles, kVector / static_cast<std::int64_t>(size_of(request.output_element())));
+  // 16 bytes at once where the rows of the image begin at multiples of that.
+  const std::int64_t pixel = s.half ? 8 : 4;
+  if (g.width.in % (kVector / pixel) == 0) s.align = kVector / pixel;
+  s.shift = (s.align - g.width.pad_begin % s.align) % s.align;
+  const std::int64_t rows = (kTileSide - 1) * g.height.stride + g.height.kernel;
+  const std::int64_t columns = (kTileSide - 1) * g.width.stride + 4 * s.row_groups + s.shift;
+  const std::int64_t patch = div_up(rows * div_up(columns, s.align) * s.align * pixel, kVector) * kVector;
+  s.shared_bytes = 2 * patch + s.vectors() * kVector + s.chunks * s.chunk_channels() * 8;
   return s;
 }
 
-/// The B registers of mma.sync in the order in which lanes read them. k is a tap's channel; the column of a tile that a
-/// lane's results belong to is such that each lane ends up with neighbouring channels.
-template <class T, class Convert>
-std::vector<std::byte> pack(const Tensor& weights, const ConvGeometry& g, const StemShape& s, Convert&& convert) {
-  using Stored = decltype(convert(T{}));
-  constexpr std::int64_t kWord = 4 / static_cast<std::int64_t>(sizeof(Stored));  // elements of a register
-  std::vector<Stored> packed(static_cast<std::size_t>(s.vectors() * 4 * kWord));
-  const auto from = weights.data<T>();
-  std::size_t at = 0;
+/// What a weight is multiplied with: an output channel, and the channel of a tap.
+struct WeightPlace {
+  std::int64_t output, group, tap, channel;  ///< the tap is counted within its group
+};
+
+/// Column `column` (0 to 7) of a tile. A lane gets columns 2t and 2t + 1 of every tile and shall store runs of
+/// channels.
+std::int64_t output_of(const StemShape& s, std::int64_t chunk, std::int64_t tile, std::int64_t column) {
+  const std::int64_t lane = column / 2, at = 2 * tile + column % 2;
+  return chunk * s.chunk_channels() + at / s.run * 4 * s.run + lane * s.run + at % s.run;
+}
+
+/// Element `i` of the 4 (bytes) or 2 (halves) in register `part` of lane t = `lane` (0 to 3) at a step of k.
+WeightPlace place_of(const StemShape& s, std::int64_t output, std::int64_t step, std::int64_t lane, std::int64_t part,
+                     std::int64_t i) {
+  if (s.half) return {output, step, lane, 2 * part + i};
+  return {output, 2 * step + part, lane, i};
+}
+
+/// The places of all packed weights in order: for mma.sync [chunk][step][pair of tiles][lane][tile of the pair][part],
+/// for wgmma [chunk][step][tile][part][column][t], each followed by the elements of one register.
+template <class F>
+void for_each_weight(const StemShape& s, F&& f) {
+  const std::int64_t elements = s.half ? 2 : 4;
+  const auto put = [&](std::int64_t chunk, std::int64_t step, std::int64_t tile, std::int64_t column, std::int64_t t,
+                       std::int64_t part) {
+    for (std::int64_t i = 0; i < elements; ++i) {
+      f(place_of(s, output_of(s, chunk, tile, column), step, t, part, i));
+    }
+  };
   for (std::int64_t chunk = 0; chunk < s.chunks; ++chunk) {
     for (std::int64_t step = 0; step < s.steps; ++step) {
-      for (std::int64_t pair = 0; pair < s.tiles / 2; ++pair) {
-        for (std::int64_t lane = 0; lane < kLanes; ++lane) {
-          for (std::int64_t word = 0; word < 4; ++word) {
-            const std::int64_t tile = pair * 2 + word / 2, column = lane / 4, part = word % 2;
-            const std::int64_t output = chunk * s.chunk_channels() + column / 2 * (2 * s.tiles) + 2 * tile + column % 2;
-            // Bytes: a register is a tap. Halves: two registers are a tap.
-            const std::int64_t tap = s.half ? step * 4 + lane % 4 : step * 8 + part * 4 + lane % 4;
-            for (std::int64_t i = 0; i < kWord; ++i, ++at) {
-              const std::int64_t channel = s.half ? part * kWord + i : i;
-              if (output >= g.outputs || tap >= s.taps || channel >= g.channels) continue;
-              packed[at] = convert(from[static_cast<std::size_t>((output * g.channels + channel) * s.taps + tap)]);
-            }
-          }
+      for (std::int64_t tile = 0; s.wgmma && tile < s.tiles; ++tile) {
+        for (std::int64_t at = 0; at < 2 * 8 * 4; ++at) put(chunk, step, tile, at / 4 % 8, at % 4, at / 32);
+      }
+      for (std::int64_t pair = 0; !s.wgmma && pair < s.tiles / 2; ++pair) {
+        for (std::int64_t at = 0; at < kLanes * 4; ++at) {
+          put(chunk, step, pair * 2 + at / 2 % 2, at / 4 / 4, at / 4 % 4, at % 2);
         }
       }
     }
   }
+}
+
+template <class T, class Convert>
+std::vector<std::byte> pack(const Tensor& weights, const ConvGeometry& g, const StemShape& s, Convert&& convert) {
+  using Stored = decltype(convert(T{}));
+  std::vector<Stored> packed;
+  packed.reserve(static_cast<std::size_t>(s.vectors() * kVector) / sizeof(Stored));
+  const auto from = weights.data<T>();
+  for_each_weight(s, [&](const WeightPlace& place) {
+    const std::int64_t row = place.group / s.row_groups, column = place.group % s.row_groups * 4 + place.tap;
+    const bool real =
+        place.output < g.outputs && row < g.height.kernel && column < g.width.kernel && place.channel < g.channels;
+    const std::int64_t at =
+        ((place.output * g.channels + place.channel) * g.height.kernel + row) * g.width.kernel + column;
+    packed.push_back(real ? convert(from[static_cast<std::size_t>(at)]) : Stored{});
+  });
   std::vector<std::byte> bytes(packed.size() * sizeof(Stored));
   std::memcpy(bytes.data(), packed.data(), bytes.size());
   return bytes;
 }
 
 Resident weights_of(const Tensor& weights, const ConvGeometry& g, const StemShape& s) {
-  return {fmt::format("stem {} {} {}", xinfer::to_string(weights.shape()), s.tiles,
+  return {fmt::format("stem {} {} {} {} {}", xinfer::to_string(weights.shape()), s.tiles, s.run, s.wgmma,
                       hash_bytes(weights.raw(), weights.bytes())),
           [weights, g, s] {
             if (s.half) return pack<float>(weights, g, s, half_bits);
@@ -103,9 +144,6 @@ class StemStep final : public Step {
       : g(geometry), s(shape), epilogue(std::move(end)) {}
 
   void launch(const Frame& frame, std::vector<gpu::Launch>& launches) const override {
-    gpu::Launch launch =
-        launch_of(div_up(g.width.out, kTileColumns) * kThreads, kThreads, div_up(g.height.out, kTileRows), g.batch);
-    launch.shared_bytes = static_cast<std::uint32_t>(s.shared_bytes);
     const auto narrow = [](std::int64_t value) { return static_cast<std::int32_t>(value); };
     StemArgs args;
     args.x = frame.inputs[0];
@@ -115,10 +153,17 @@ class StemStep final : public Step {
     args.out_h = narrow(g.height.out), args.out_w = narrow(g.width.out);
     args.pad_h = narrow(g.height.pad_begin), args.pad_w = narrow(g.width.pad_begin);
     args.out_pitch = narrow(padded(g.outputs)), args.chunks = narrow(s.chunks);
+    args.tiles_h = narrow(div_up(g.height.out, kTileSide)), args.tiles_w = narrow(div_up(g.width.out, kTileSide));
+    args.tiles = narrow(tiles());
     args.epilogue = epilogue.args(frame);
+    const std::int64_t blocks = std::min(tiles(), kBlocksPerSm * frame.sm_count);
+    gpu::Launch launch = launch_of(blocks * kThreads, kThreads);
+    launch.shared_bytes = static_cast<std::uint32_t>(s.shared_bytes);
     launch.args.add(args);
     launches.push_back(std::move(launch));
   }
+
+  std::int64_t tiles() const { return g.batch * div_up(g.height.out, kTileSide) * div_up(g.width.out, kTileSide); }
 
   ConvGeometry g;
   StemShape s;
@@ -131,7 +176,7 @@ std::string refusal_of(const Request& request, const ConvGeometry& g) {
   const ir::Value& weights = request.input(1);
   if (!request.target.arch.at_least(80)) return "mma.sync with k = 32 needs sm_80";
   if (g.transposed || g.groups != 1) return "groups, or transposed";
-  if (g.channels > kImageChannels) return "more than four channels";
+  if (g.channels > kPixelChannels) return "more than four channels";
   if (g.depth.in != 1 || g.depth.kernel != 1 || g.depth.pad_begin != 0 || g.depth.pad_end != 0) {
     return "three spatial axes";
   }
@@ -147,42 +192,61 @@ std::string refusal_of(const Request& request, const ConvGeometry& g) {
     return "the weights' type doesn't fit the input's";
   if (request.has(3)) return "it adds a residual";
   if (request.output_element() == Element::kF32) return "the output is stored as f32";
-  if (g.batch > kGridLimit || div_up(g.height.out, kTileRows) > kGridLimit)
-    return "more images or rows than a grid has";
+  if (g.batch * g.out_positions() >= kThreadLimit || g.in_positions() * kPixelChannels >= kThreadLimit) {
+    return "more pixels than the kernel counts";
+  }
   return {};
 }
 
 }  // namespace
 
-Creation create_stem_conv(const Request& request, const Tactic&) {
+std::vector<Tactic> stem_tactics(const Request& request) {
+  if (request.target.arch.has_wgmma()) return {Tactic{{1}}, Tactic{{0}}};
+  return {Tactic{{0}}};
+}
+
+Creation create_stem_conv(const Request& request, const Tactic& tactic) {
   const auto& attrs = request.node.as<ir::ConvAttrs>();
   const ConvGeometry g = conv_geometry(request);
   if (std::string reason = refusal_of(request, g); !reason.empty()) return Refusal{std::move(reason)};
-  const Element element = request.input_element(0);
-  const StemShape s = shape_of(g, element, request.output_element());
-  if (s.shared_bytes > static_cast<std::int64_t>(std::min<std::size_t>(request.target.shared_limit, 100 * 1024))) {
-    return Refusal{"the patch of the image doesn't fit into shared memory"};
+  const int variant = tactic.values.empty() ? stem_tactics(request).front().values.at(0) : tactic.values.at(0);
+  const StemShape s = shape_of(g, request, variant == 1);
+  constexpr std::int64_t kMostShared = 99 * 1024;  // what the smallest architectures from sm_80 on give a block
+  if (s.shared_bytes > std::min(static_cast<std::int64_t>(request.target.shared_limit), kMostShared)) {
+    return Refusal{"the patch of the image and the weights don't fit into shared memory"};
   }
   auto end = Epilogue::of(request, attrs.epilogue, 0, g.outputs);
   if (auto* reason = std::get_if<std::string>(&end)) return Refusal{std::move(*reason)};
 
   auto step = std::make_unique<StemStep>(g, s, std::get<Epilogue>(std::move(end)));
-  gpu::KernelSource source{"stem.cu", "stem_conv", {}, ""};
+  const Element element = request.input_element(0);
+  gpu::KernelSource source{s.wgmma ? "stem_wgmma.cu" : "stem.cu", s.wgmma ? "stem_wgmma" : "stem_conv", {}, ""};
   source.define("XI_T", device_name_of(element));
   source.define("XI_KH", g.height.kernel).define("XI_KW", g.width.kernel);
   source.define("XI_SH", g.height.stride).define("XI_SW", g.width.stride);
-  source.define("XI_TILES", s.tiles);
+  source.define("XI_ALIGN", s.align).define("XI_SHIFT", s.shift).define("XI_TILES", s.tiles);
   step->epilogue.define(source);
   step->kernels.push_back(std::move(source));
   step->residents.push_back(weights_of(*request.input(1).constant, g, s));
   step->epilogue.add_residents(*step);
-  set_formats(*step, request, Order::kChannelsLast, true);
-  step->inputs[1] = std::nullopt;
-  if (request.has(2)) step->inputs[2] = std::nullopt;
-  step->implementation = fmt::format("stem:{}x{}x{}", kTileRows, kTileColumns, s.chunk_channels());
+  step->inputs.assign(request.node.inputs.size(), std::nullopt);
+  step->inputs[0] = Format::pixels(element);
+  step->outputs = {Format::nhwc(request.output_element())};
+  step->implementation = fmt::format("stem:{}:{}", s.wgmma ? "wgmma" : "mma", s.chunk_channels());
   step->compute = element;
   step->macs = g.macs();
   return step;
+}
+
+bool feeds_stem(const Request& producer, ir::ValueId id) {
+  const ir::Graph& graph = producer.graph;
+  const ir::NodeId consumer = graph.sole_consumer(id);
+  if (consumer == ir::kNone) return false;
+  const ir::Node& node = graph.node(consumer);
+  if (node.op != ir::OpType::kConv || node.inputs[0] != id) return false;
+  const Request request{
+      graph, node, producer.batch, producer.target, producer.real, std::vector<Format>(node.inputs.size()), ir::kNone};
+  return std::holds_alternative<std::unique_ptr<Step>>(create_stem_conv(request, {}));
 }
 
 }  // namespace xinfer::cuda

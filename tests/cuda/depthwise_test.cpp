@@ -37,7 +37,7 @@ ConvCase depthwise(Sizes in, Sizes kernel, Sizes strides, Sizes pads, DataType t
 
 class Depthwise : public ::testing::TestWithParam<ConvCase> {};
 TEST_P(Depthwise, EqualsTheReference) {
-  check(conv_graph(GetParam()), GetParam().type == kF32 ? Tolerance::half() : Tolerance::exact(), options());
+  check(conv_graph(GetParam()), GetParam().result == kF32 ? Tolerance::half() : Tolerance::exact(), options());
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -103,6 +103,7 @@ void expect_right(const Dims& dims, const MapView& out, const std::vector<MapVie
 std::vector<Format> formats_of(Element element, std::size_t rank) {
   std::vector<Format> formats{Format::rows(element), Format::padded_rows(element)};
   if (fits(Format::nhwc(element), rank)) formats.push_back(Format::nhwc(element));
+  if (fits(Format::pixels(element), rank)) formats.push_back(Format::pixels(element));
   return formats;
 }
 

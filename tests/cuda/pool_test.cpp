@@ -45,7 +45,7 @@ ir::PoolAttrs window(Sizes kernel, Sizes strides, Sizes pads, Sizes dilations = 
 
 class Pool : public ::testing::TestWithParam<PoolCase> {};
 TEST_P(Pool, EqualsTheReference) {
-  check(pool_graph(GetParam()), GetParam().type == kF32 ? Tolerance::half() : Tolerance::exact());
+  check(pool_graph(GetParam()), GetParam().result == kF32 ? Tolerance::half() : Tolerance::exact());
 }
 
 constexpr auto kMax = OpType::kMaxPool;

@@ -49,7 +49,7 @@ Graph reduce_graph(const ReduceCase& c) {
 
 class Reduce : public ::testing::TestWithParam<ReduceCase> {};
 TEST_P(Reduce, EqualsTheReference) {
-  check(reduce_graph(GetParam()), GetParam().type == kF32 ? Tolerance::half() : Tolerance::exact());
+  check(reduce_graph(GetParam()), GetParam().result == kF32 ? Tolerance::half() : Tolerance::exact());
 }
 
 INSTANTIATE_TEST_SUITE_P(Images, Reduce,

@@ -67,6 +67,7 @@ class Reformat : public ::testing::TestWithParam<Sizes> {
       formats.push_back(Format::rows(element));
       formats.push_back(Format::padded_rows(element));
       if (fits(Format::nhwc(element), GetParam().size())) formats.push_back(Format::nhwc(element));
+      if (fits(Format::pixels(element), GetParam().size())) formats.push_back(Format::pixels(element));
     }
     for (const Format& from : formats) {
       for (const Format& to : formats) check_round_trip(type, GetParam(), from, to);

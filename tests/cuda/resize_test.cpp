@@ -50,7 +50,7 @@ Graph resize_graph(const ResizeCase& c) {
 
 class Resize : public ::testing::TestWithParam<ResizeCase> {};
 TEST_P(Resize, EqualsTheReference) {
-  check(resize_graph(GetParam()), GetParam().type == kF32 ? Tolerance::half() : Tolerance::exact());
+  check(resize_graph(GetParam()), GetParam().result == kF32 ? Tolerance::half() : Tolerance::exact());
 }
 
 using enum CoordinateMode;

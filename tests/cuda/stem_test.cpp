@@ -18,13 +18,13 @@ constexpr auto kS8 = DataType::kInt8;
 constexpr auto kU8 = DataType::kUInt8;
 constexpr auto kF32 = DataType::kFloat32;
 
-CheckOptions options() { return {.implementation = "stem_conv", .op = ir::OpType::kConv}; }
+CheckOptions options() { return {.implementation = "stem_conv", .op = ir::OpType::kConv, .all_tactics = true}; }
 
 ir::ConvAttrs attrs(Sizes strides, Sizes pads) { return {std::move(strides), {1, 1}, std::move(pads), {}, 1, {}}; }
 
 class Stem : public ::testing::TestWithParam<ConvCase> {};
 TEST_P(Stem, EqualsTheReference) {
-  check(conv_graph(GetParam()), GetParam().type == kF32 ? Tolerance::half() : Tolerance::exact(), options());
+  check(conv_graph(GetParam()), GetParam().result == kF32 ? Tolerance::half() : Tolerance::exact(), options());
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -40,6 +40,24 @@ INSTANTIATE_TEST_SUITE_P(
                       ConvCase{{3, 38, 39}, 32, {3, 3}, attrs({2, 2}, {1, 1, 1, 1}), kS8, kF32},
                       ConvCase{
                           {3, 38, 39}, 32, {3, 3}, attrs({2, 2}, {1, 1, 1, 1}), kS8, kS8, {}, ir::OpType::kConv, 64}));
+
+TEST(StemImage, IsQuantizedToPixels) {
+  ir::Graph g;
+  const auto x = g.add_input("x", kF32, {ir::Dim::n(), 3, 21, 24});
+  const auto q = g.add(ir::OpType::kQuantize, "q", {x});
+  testing::make_quantized(g, q, kS8, 1.0F / 32);
+  testing::Random random(2);
+  const auto w = testing::quantized_weights(g, "w", {24, 3, 3, 3}, 0, random);
+  const auto y = g.add(ir::OpType::kConv, "conv", {q, w}, attrs({2, 2}, {1, 1, 1, 1}));
+  testing::make_quantized(g, y, kS8, 0.5F);
+  g.set_outputs({y});
+  check(g, Tolerance::exact(), options());
+  CompileOptions compile_options;
+  compile_options.target = {{80, false}, 108, 163 * 1024};
+  const auto program = compile(std::make_shared<const ir::Graph>(g), 1, compile_options);
+  EXPECT_EQ(program->infos.at(0).format, "s8 pixels");
+  EXPECT_EQ(program->infos.at(1).reformats, 1);  // the output's alone
+}
 
 TEST(StemEnd, Activates) {
   ConvCase c{{3, 38, 39}, 32, {3, 3}, attrs({2, 2}, {1, 1, 1, 1}), kS8, kU8};
