@@ -68,6 +68,7 @@ struct EngineBuilder::Impl {
   std::int64_t max_batch = 1;
   RangeMethod method = RangeMethod::kAuto;
   std::string cache_path;
+  runtime::Device calibration_device = runtime::Device::kCpu;
   std::vector<std::pair<std::string, Precision>> precisions;
   std::map<std::string, std::vector<std::int64_t>> input_shapes;
   std::optional<Preprocessing> preprocessing;
@@ -146,8 +147,10 @@ quantize::CalibrationTable EngineBuilder::Impl::run_calibration(const std::share
     return true;
   };
   SampleStream stream(*graph, *calibrator, true);
+  const auto runner = calibration_device == runtime::Device::kCuda ? quantize::cuda_runner(graph)
+                                                                   : quantize::cpu_runner(graph, threads);
   quantize::CalibrationResult result = quantize::calibrate(
-      *graph, quantize::cpu_runner(graph, threads), [&stream] { return stream.next(); }, options);
+      *graph, runner, [&stream] { return stream.next(); }, options);
   result.table.key = key;
   report.calibration_samples = result.table.images;
   for (const std::string& line : calibrator->remarks()) report.remarks.push_back(line);
@@ -275,9 +278,8 @@ engine::EngineFile EngineBuilder::Impl::build() {
 void EngineBuilder::Impl::add_gpu_parts(engine::EngineFile& file) {
   if (!gpu.wanted) return;
   const Stopwatch watch;
-  prepare_for_gpus(file, gpu, report, [this](std::int64_t done, std::int64_t total) {
-    tell(BuildStage::kPrepareGpu, done, total);
-  });
+  prepare_for_gpus(file, gpu, report,
+                   [this](std::int64_t done, std::int64_t total) { tell(BuildStage::kPrepareGpu, done, total); });
   report.gpu_seconds = watch.seconds();
 }
 
@@ -310,6 +312,11 @@ EngineBuilder& EngineBuilder::with_range_method(RangeMethod method) {
 
 EngineBuilder& EngineBuilder::with_calibration_cache(const std::string& path) {
   impl_->cache_path = path;
+  return *this;
+}
+
+EngineBuilder& EngineBuilder::with_calibration_device(runtime::Device device) {
+  impl_->calibration_device = device;
   return *this;
 }
 

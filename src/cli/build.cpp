@@ -15,7 +15,7 @@ namespace {
 struct Options {
   std::string model, output, cache, labels, dump_passes;
   bool int8 = false, fp32 = false, fp16 = false, json = false, no_tune = false;
-  runtime::Device device = runtime::Device::kCpu;
+  runtime::Device device = runtime::Device::kCpu, calibration_device = runtime::Device::kCpu;
   std::vector<std::string> gpu_archs;
   std::vector<std::int64_t> batches;
   std::int64_t max_batch = 1, check = 100;
@@ -40,6 +40,9 @@ void add_common(CLI::App& command, Options& o) {
       ->transform(
           CLI::CheckedTransformer(kMethods, CLI::ignore_case).description("{auto,minmax,percentile,entropy,mse}"))
       ->default_str("auto");
+  command.add_option("--calib-device", o.calibration_device, "Where calibration runs the float model")
+      ->transform(device_names(false))
+      ->default_str("cpu");
   command.add_option("--shape", o.shapes, "Fixes an input's shape: ids=Nx128 (N: the batch)");
   command.add_option("--threads", o.threads, "Threads (default: one a core)");
   command.add_flag("--json", o.json, "Print the report as JSON");
@@ -58,6 +61,7 @@ std::shared_ptr<builders::INT8Calibrator> make_calibrator(const Options& o) {
 builders::EngineBuilder make_builder(const Options& o, ProgressBar& bar) {
   builders::EngineBuilder builder;
   builder.from_onnx(o.model).with_range_method(o.method).with_threads(o.threads);
+  builder.with_calibration_device(o.calibration_device);
   for (const std::string& text : o.shapes) {
     auto [name, shape] = parse_shape(text);
     builder.with_input_shape(name, std::move(shape));
@@ -78,6 +82,9 @@ int build(const Options& o) {
   if (!for_gpu && !o.batches.empty()) throw CLI::ValidationError("--batches", "it needs --device cuda");
   if (o.int8 && !o.data.given()) {
     throw CLI::ValidationError("--int8", "calibration needs data: give --calib FOLDER or --calib-npy FILE");
+  }
+  if (!o.int8 && o.calibration_device == runtime::Device::kCuda) {
+    throw CLI::ValidationError("--calib-device", "only --int8 calibrates");
   }
   if (!o.int8 && !o.fp32 && !o.fp16) {
     throw CLI::ValidationError("precision", "say --int8 (with --calib), --fp16 (GPUs) or --fp32");
@@ -178,8 +185,9 @@ void add_calibrate(CLI::App& app, Action& action) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("calibrate", "Write activation ranges to a calibration cache");
   command->footer(
-      "Example:\n"
-      "  xinfer calibrate model.onnx --calib images/ --resize 224x224 -o model.calib");
+      "Examples:\n"
+      "  xinfer calibrate model.onnx --calib images/ --resize 224x224 -o model.calib\n"
+      "  xinfer calibrate model.onnx --calib images/ --resize 224x224 --calib-device cuda -o model.calib");
   add_common(*command, *options);
   command->add_option("-o,--output", options->output, "Calibration cache to write")->required();
   command->callback([options, &action] { action = [options] { return calibrate(*options); }; });

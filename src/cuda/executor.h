@@ -90,6 +90,9 @@ class Context {
 
   /// A value's tensor after run(); needs CompileOptions::keep_values unless memory happens to be untouched.
   Tensor read(const Visible& visible);
+  /// Where that value lies on the device, for work on stream() after run().
+  gpu::DevicePointer address(const Visible& visible) { return address(visible.buffer, own_binding()); }
+  gpu::Stream& stream() { return stream_; }
 
   const LoadedProgram& program() const { return *program_; }
   std::size_t device_bytes() const { return arena_.bytes(); }

@@ -56,11 +56,18 @@ std::vector<ir::ValueId> values_to_observe(const ir::Graph& graph) {
   return result;
 }
 
-Calibrator::Calibrator(const ir::Graph& graph, GraphRunner runner, CalibrateOptions options)
+Calibrator::Calibrator(const ir::Graph& graph, std::shared_ptr<Runner> runner, CalibrateOptions options)
     : graph_(graph), runner_(std::move(runner)), options_(std::move(options)), observed_(graph.value_count(), nullptr) {
   for (const ir::ValueId id : values_to_observe(graph)) {
     observed_[static_cast<std::size_t>(id)] = &histograms_[graph.value(id).name];
   }
+  const auto append = [this](const std::vector<ir::ValueId>& ids) {
+    for (const ir::ValueId id : ids) {
+      if (observed_[static_cast<std::size_t>(id)] != nullptr) in_order_.push_back(id);
+    }
+  };
+  append(graph.inputs());
+  for (const ir::NodeId node : graph.order()) append(graph.node(node).outputs);
 }
 
 std::int64_t Calibrator::check(std::span<const Tensor> batch) const {
@@ -83,36 +90,59 @@ std::int64_t Calibrator::check(std::span<const Tensor> batch) const {
   return images == 0 ? 1 : images;
 }
 
-void Calibrator::observe(ir::ValueId id, const Tensor& tensor) {
-  Histogram* histogram = observed_[static_cast<std::size_t>(id)];
-  if (histogram == nullptr) return;
-  const std::uint64_t nans = histogram->nans();
-  const std::uint64_t infinities = histogram->infinities();
-  histogram->add(tensor.data<float>());
-  if (histogram->nans() == nans && histogram->infinities() == infinities) return;
-  const ir::Value& value = graph_.value(id);
-  const std::string where = value.producer == ir::kNone
-                                ? std::string("a graph input")
-                                : fmt::format("computed by node '{}'", graph_.node(value.producer).name);
-  throw CalibrationError(
-      fmt::format("'{}' ({}) has {} NaN and {} infinite values for calibration image {}", value.name, where,
-                  histogram->nans() - nans, histogram->infinities() - infinities, images_),
-      "run the float model on this image: either the image, the preprocessing or the model is broken");
+std::vector<Tensor> Calibrator::cut(std::span<const Tensor> batch, std::int64_t begin, std::int64_t end) const {
+  std::vector<Tensor> images(batch.begin(), batch.end());
+  for (std::size_t k = 0; k < batch.size(); ++k) {
+    const ir::Shape& shape = graph_.value(graph_.inputs()[k]).shape;
+    if (!shape.is_static()) images[k] = batch[k].rows(begin * shape[0].value, end * shape[0].value);
+  }
+  return images;
+}
+
+void Calibrator::check_finite(std::span<Histogram* const> histograms, std::int64_t image) const {
+  for (const ir::ValueId id : in_order_) {
+    const Histogram& histogram = *histograms[static_cast<std::size_t>(id)];
+    if (histogram.nans() == 0 && histogram.infinities() == 0) continue;
+    const ir::Value& value = graph_.value(id);
+    const std::string where = value.producer == ir::kNone
+                                  ? std::string("a graph input")
+                                  : fmt::format("computed by node '{}'", graph_.node(value.producer).name);
+    throw CalibrationError(
+        fmt::format("'{}' ({}) has {} NaN and {} infinite values for calibration image {}", value.name, where,
+                    histogram.nans(), histogram.infinities(), image),
+        "run the float model on this image: either the image, the preprocessing or the model is broken");
+  }
+}
+
+void Calibrator::run(std::span<const Tensor> batch, std::int64_t begin, std::int64_t end) {
+  runner_->run(cut(batch, begin, end), end - begin, observed_);
+  const bool finite = std::all_of(in_order_.begin(), in_order_.end(), [this](ir::ValueId id) {
+    const Histogram& histogram = *observed_[static_cast<std::size_t>(id)];
+    return histogram.nans() == 0 && histogram.infinities() == 0;
+  });
+  if (finite) return;
+  for (std::int64_t i = begin; i < end; ++i) {  // to name the image
+    std::vector<Histogram> fresh(in_order_.size());
+    std::vector<Histogram*> observed(observed_.size(), nullptr);
+    for (std::size_t k = 0; k < fresh.size(); ++k) observed[static_cast<std::size_t>(in_order_[k])] = &fresh[k];
+    runner_->run(cut(batch, i, i + 1), 1, observed);
+    check_finite(observed, images_ + i - begin);
+  }
+  check_finite(observed_, images_);  // no image alone is to blame
 }
 
 void Calibrator::add(std::span<const Tensor> batch) {
   const std::int64_t count = check(batch);
-  const cpu::ValueObserver observer = [this](ir::ValueId id, const Tensor& tensor) { observe(id, tensor); };
-  std::vector<Tensor> image(batch.begin(), batch.end());
-  for (std::int64_t i = 0; i < count; ++i) {
-    for (std::size_t k = 0; k < batch.size(); ++k) {
-      const ir::Shape& shape = graph_.value(graph_.inputs()[k]).shape;
-      if (!shape.is_static()) image[k] = batch[k].rows(i * shape[0].value, (i + 1) * shape[0].value);
-    }
-    runner_(image, observer);
-    ++images_;
-    if (options_.progress && !options_.progress(images_, options_.total_images)) {
-      throw CancelledError(fmt::format("calibration was cancelled after {} images", images_));
+  for (std::int64_t begin = 0; begin < count;) {
+    std::int64_t size = runner_->max_images();
+    while (size > count - begin) size /= 2;
+    run(batch, begin, begin + size);
+    begin += size;
+    for (std::int64_t i = 0; i < size; ++i) {
+      ++images_;
+      if (options_.progress && !options_.progress(images_, options_.total_images)) {
+        throw CancelledError(fmt::format("calibration was cancelled after {} images", images_));
+      }
     }
   }
 }
@@ -150,7 +180,7 @@ CalibrationResult Calibrator::finish() const {
   return result;
 }
 
-CalibrationResult calibrate(const ir::Graph& graph, const GraphRunner& runner, const BatchSource& next,
+CalibrationResult calibrate(const ir::Graph& graph, const std::shared_ptr<Runner>& runner, const BatchSource& next,
                             const CalibrateOptions& options) {
   Calibrator calibrator(graph, runner, options);
   while (const std::optional<std::vector<Tensor>> batch = next()) calibrator.add(*batch);

@@ -11,19 +11,13 @@
 #include <string>
 #include <vector>
 
-#include "cpu/program.h"
 #include "ir/graph.h"
 #include "quantize/histogram.h"
 #include "quantize/options.h"
+#include "quantize/runner.h"
 #include "quantize/table.h"
 
 namespace xinfer::quantize {
-
-/// Runs the float graph once, on one image (N = 1): `inputs` in graph order. Calls `observer` with every value.
-using GraphRunner = std::function<void(std::span<const Tensor> inputs, const cpu::ValueObserver& observer)>;
-
-/// Runner on the CPU backend. Throws UnsupportedError as cpu::compile does.
-GraphRunner cpu_runner(const std::shared_ptr<const ir::Graph>& graph, int threads = 0);
 
 /// The next batch (one tensor for each graph input), or nothing at the end.
 using BatchSource = std::function<std::optional<std::vector<Tensor>>()>;
@@ -48,15 +42,16 @@ struct CalibrationResult {
 /// for all plan options, so that a stored table serves them all.
 std::vector<ir::ValueId> values_to_observe(const ir::Graph& graph);
 
-/// Collects histograms, one image at a time.
+/// Collects histograms.
 ///
-/// The graph always runs on single images, whatever the size of the batches given, and histograms don't depend on the
-/// order of what they count. So the result is bit-identical for the same set of images in any order and any batching.
+/// What a runner counts of an image depends on that image alone, whatever the size of the batches given, and histograms
+/// don't depend on the order of what they count. So the result is bit-identical for the same set of images in any order
+/// and any batching.
 /// Memory: 64 KiB for each observed tensor, whatever the number of images. One thread at a time.
 class Calibrator {
  public:
   /// `graph` must outlive the calibrator.
-  Calibrator(const ir::Graph& graph, GraphRunner runner, CalibrateOptions options = {});
+  Calibrator(const ir::Graph& graph, std::shared_ptr<Runner> runner, CalibrateOptions options = {});
 
   /// Runs all images of a batch: one tensor for each graph input, their first axis being the images. Inputs whose
   /// declared shape doesn't depend on N are handed to every image as they are; if none depends on N, a batch counts as
@@ -74,19 +69,22 @@ class Calibrator {
 
  private:
   std::int64_t check(std::span<const Tensor> batch) const;
-  void observe(ir::ValueId id, const Tensor& tensor);
+  std::vector<Tensor> cut(std::span<const Tensor> batch, std::int64_t begin, std::int64_t end) const;
+  void run(std::span<const Tensor> batch, std::int64_t begin, std::int64_t end);
+  void check_finite(std::span<Histogram* const> histograms, std::int64_t image) const;
   void check_alive(const std::string& name) const;
 
   const ir::Graph& graph_;
-  GraphRunner runner_;
+  std::shared_ptr<Runner> runner_;
   CalibrateOptions options_;
   std::int64_t images_ = 0;
   std::map<std::string, Histogram> histograms_;
-  std::vector<Histogram*> observed_;  ///< by value id; nullptr for values that don't matter
+  std::vector<Histogram*> observed_;   ///< by value id; nullptr for values that don't matter
+  std::vector<ir::ValueId> in_order_;  ///< what is observed, as it is computed
 };
 
 /// Drains `next` into a Calibrator and finishes it.
-CalibrationResult calibrate(const ir::Graph& graph, const GraphRunner& runner, const BatchSource& next,
+CalibrationResult calibrate(const ir::Graph& graph, const std::shared_ptr<Runner>& runner, const BatchSource& next,
                             const CalibrateOptions& options = {});
 
 }  // namespace xinfer::quantize

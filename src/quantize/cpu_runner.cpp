@@ -1,8 +1,32 @@
-#include "quantize/calibrate.h"
+#include "quantize/runner.h"
 
 namespace xinfer::quantize {
+namespace {
 
-GraphRunner cpu_runner(const std::shared_ptr<const ir::Graph>& graph, int threads) {
+class TensorRunner final : public Runner {
+ public:
+  explicit TensorRunner(GraphFunction function) : function_(std::move(function)) {}
+
+  std::int64_t max_images() const override { return 1; }
+
+  void run(std::span<const Tensor> inputs, std::int64_t, std::span<Histogram* const> histograms) override {
+    function_(inputs, [&](ir::ValueId id, const Tensor& tensor) {
+      Histogram* histogram = histograms[static_cast<std::size_t>(id)];
+      if (histogram != nullptr) histogram->add(tensor.data<float>());
+    });
+  }
+
+ private:
+  GraphFunction function_;
+};
+
+}  // namespace
+
+std::shared_ptr<Runner> tensor_runner(GraphFunction function) {
+  return std::make_shared<TensorRunner>(std::move(function));
+}
+
+std::shared_ptr<Runner> cpu_runner(const std::shared_ptr<const ir::Graph>& graph, int threads) {
   cpu::CompileOptions options;
   options.threads = threads;
   options.keep_values = true;
@@ -12,9 +36,10 @@ GraphRunner cpu_runner(const std::shared_ptr<const ir::Graph>& graph, int thread
   for (const ir::ValueId id : graph->outputs()) {
     outputs.emplace_back(graph->value(id).dtype, graph->value(id).shape.at(1));
   }
-  return [program, context, outputs](std::span<const Tensor> inputs, const cpu::ValueObserver& observer) mutable {
-    program->run(*context, inputs, outputs, &observer);
-  };
+  return tensor_runner(
+      [program, context, outputs](std::span<const Tensor> inputs, const cpu::ValueObserver& observer) mutable {
+        program->run(*context, inputs, outputs, &observer);
+      });
 }
 
 }  // namespace xinfer::quantize

@@ -38,14 +38,14 @@ float value_of_key(std::int32_t key) {
   return std::bit_cast<float>(bits) + 0.0F;  // -0 becomes 0
 }
 
-// The exponent for which `magnitude` falls into the upper half of the bins.
-int exponent_for(float magnitude) {
-  int power = 0;  // magnitude < 2^power
-  std::frexp(magnitude, &power);
-  return std::max(Histogram::kMinExponent, power - Histogram::kLogBins);
-}
-
 }  // namespace
+
+int Histogram::exponent_for(float largest) {
+  if (largest == 0) return kMinExponent;
+  int power = 0;  // largest < 2^power: it falls into the upper half of the bins
+  std::frexp(largest, &power);
+  return std::max(kMinExponent, power - kLogBins);
+}
 
 Histogram::Histogram() : min_key_(kLargestKey), max_key_(kSmallestKey), counts_(kSlots, 0) {}
 
@@ -128,21 +128,36 @@ void Histogram::add(std::span<const float> values) {
   }
 }
 
-void Histogram::merge(const Histogram& other) {
-  const int shift = std::max(0, exponent_ - other.exponent_);
-  grow_to(other.exponent_);
-  for (const int base : {0, kBins}) {
-    for (int i = 0; i < kBins; ++i) {
-      const auto to = static_cast<std::size_t>(base + (shift > kLogBins ? 0 : i >> shift));
-      counts_[to] += other.counts_[static_cast<std::size_t>(base + i)];
-    }
+void Histogram::add_bins(int exponent, int base, std::span<const std::uint64_t> bins) {
+  const int shift = std::max(0, exponent_ - exponent);
+  for (std::size_t i = 0; i < bins.size(); ++i) {
+    counts_[static_cast<std::size_t>(base) + (shift > kLogBins ? 0 : i >> shift)] += bins[i];
   }
+}
+
+void Histogram::merge(const Histogram& other) {
+  grow_to(other.exponent_);
+  add_bins(other.exponent_, 0, other.positive());
+  add_bins(other.exponent_, kBins, other.negative());
   count_ += other.count_;
   zeros_ += other.zeros_;
   nans_ += other.nans_;
   infinities_ += other.infinities_;
   min_key_ = std::min(min_key_, other.min_key_);
   max_key_ = std::max(max_key_, other.max_key_);
+}
+
+void Histogram::add(const BinCounts& counts) {
+  nans_ += counts.nans;
+  infinities_ += counts.infinities;
+  if (counts.count == 0) return;
+  grow_to(counts.exponent);
+  add_bins(counts.exponent, 0, counts.positive);
+  add_bins(counts.exponent, kBins, counts.negative);
+  count_ += counts.count;
+  zeros_ += counts.zeros;
+  min_key_ = std::min(min_key_, ordered_key(std::bit_cast<std::uint32_t>(counts.min)));
+  max_key_ = std::max(max_key_, ordered_key(std::bit_cast<std::uint32_t>(counts.max)));
 }
 
 }  // namespace xinfer::quantize

@@ -7,6 +7,17 @@
 
 namespace xinfer::quantize {
 
+/// What somebody else has counted of one tensor, by the rules of Histogram.
+struct BinCounts {
+  int exponent = 0;         ///< of the bins' width: Histogram::exponent_for() the largest magnitude counted
+  std::uint64_t count = 0;  ///< finite values, zeros included
+  std::uint64_t zeros = 0;
+  std::uint64_t nans = 0;
+  std::uint64_t infinities = 0;
+  float min = 0, max = 0;  ///< of the finite values, -0 being less than 0; without a meaning when there is none
+  std::span<const std::uint64_t> positive, negative;  ///< Histogram::kBins each, without zeros; empty: all are 0
+};
+
 /// Distribution of the values of one tensor, in bounded memory (64 KiB).
 ///
 /// Values are counted by sign and magnitude in kBins bins a sign. All bins are 2^exponent() wide and lie on the fixed
@@ -30,6 +41,12 @@ class Histogram {
   void add(std::span<const float> values);
   /// Counts everything that `other` has counted.
   void merge(const Histogram& other);
+  /// The same for counts made elsewhere: afterwards the histogram equals one that was given the values themselves.
+  void add(const BinCounts& counts);
+
+  /// The width of the bins for values of which this is the largest magnitude: the smallest power of two, but not below
+  /// 2^kMinExponent, that brings it into the bins. kMinExponent for 0.
+  static int exponent_for(float largest);
 
   /// Finite values, zeros included.
   std::uint64_t count() const { return count_; }
@@ -53,6 +70,8 @@ class Histogram {
  private:
   void add_block(const float* values, int size);
   void grow_to(int exponent);
+  /// Adds to the bins from `base` on; the exponent must not exceed exponent_.
+  void add_bins(int exponent, int base, std::span<const std::uint64_t> bins);
 
   int exponent_ = kMinExponent;
   std::uint64_t count_ = 0;

@@ -120,8 +120,8 @@ class Net {
 };
 
 /// Runs the float graph on the reference.
-inline GraphRunner reference_runner(const ir::Graph& graph) {
-  return [&graph](std::span<const Tensor> inputs, const cpu::ValueObserver& observer) {
+inline std::shared_ptr<Runner> reference_runner(const ir::Graph& graph) {
+  return tensor_runner([&graph](std::span<const Tensor> inputs, const cpu::ValueObserver& observer) {
     std::unordered_map<std::string, Tensor> values;
     reference::run(graph, inputs, &values);
     for (std::size_t i = 0; i < graph.value_count(); ++i) {
@@ -130,7 +130,7 @@ inline GraphRunner reference_runner(const ir::Graph& graph) {
       const auto found = values.find(graph.value(id).name);
       if (found != values.end()) observer(id, found->second);
     }
-  };
+  });
 }
 
 /// `count` random images for every input of `graph`, as one batch. Fewer images of one seed are the first of more.
