@@ -247,7 +247,13 @@ __device__ __forceinline__ void write_rows(WarpState& w, const AttentionArgs& a,
 
 }  // namespace
 
-extern "C" __global__ void __launch_bounds__(kThreads) attention(const AttentionArgs a) {
+#if XI_DEPTH <= 16
+#define XI_BOUNDS __launch_bounds__(kThreads, 3)  // else ptxas spills one register to reach 80, on sm_86 and sm_89
+#else
+#define XI_BOUNDS __launch_bounds__(kThreads)
+#endif
+
+extern "C" __global__ void XI_BOUNDS attention(const AttentionArgs a) {
   extern __shared__ __align__(16) u8 shared[];
   half_t* stages = reinterpret_cast<half_t*>(shared);
   const u32 tile = blockIdx.x % a.query_tiles, item = blockIdx.x / a.query_tiles;

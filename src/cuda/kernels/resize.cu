@@ -53,7 +53,7 @@ extern "C" __global__ void __launch_bounds__(256) resize_nearest(const ResizeArg
 #else
 
 /// Sums along depth, then height, then width, as the reference does.
-extern "C" __global__ void __launch_bounds__(256) resize_weighted(const ResizeArgs a) {
+extern "C" __global__ void __launch_bounds__(256, 4) resize_weighted(const ResizeArgs a) {
   launch_next();
   const u32 flat = blockIdx.x * blockDim.x + threadIdx.x;
   if (flat >= a.threads) return;
