@@ -1,4 +1,8 @@
 #include <algorithm>
+#include <atomic>
+#include <exception>
+#include <thread>
+#include <unordered_set>
 
 #include "cuda/executor.h"
 
@@ -23,14 +27,47 @@ std::shared_ptr<const gpu::LoadedKernel> DeviceState::kernel(const gpu::KernelSo
   return kernels_.emplace(key, std::move(kernel)).first->second;
 }
 
-gpu::DevicePointer DeviceState::resident(const Resident& resident) {
+void DeviceState::prepare(std::span<const Resident* const> residents) {
+  std::vector<const Resident*> missing;
+  {
+    const std::lock_guard lock(mutex_);
+    std::unordered_set<std::string_view> seen;
+    for (const Resident* resident : residents) {
+      if (!residents_.contains(resident->key) && seen.insert(resident->key).second) missing.push_back(resident);
+    }
+  }
+  std::atomic<std::size_t> next = 0;
+  std::exception_ptr error;
+  const auto work = [&] {
+    try {
+      for (std::size_t i = next++; i < missing.size(); i = next++) upload(*missing[i], missing[i]->make());
+    } catch (...) {
+      const std::lock_guard lock(mutex_);
+      error = std::current_exception();
+    }
+  };
+  const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
+  std::vector<std::jthread> threads;
+  for (std::size_t i = 1; i < std::min(cores, missing.size()); ++i) threads.emplace_back(work);
+  work();
+  threads.clear();  // joins
+  if (error) std::rethrow_exception(error);
+}
+
+void DeviceState::upload(const Resident& resident, const std::vector<std::byte>& bytes) {
   const std::lock_guard lock(mutex_);
-  if (const auto found = residents_.find(resident.key); found != residents_.end()) return found->second.pointer();
-  const std::vector<std::byte> bytes = resident.make();
+  if (residents_.contains(resident.key)) return;  // another thread was quicker
   gpu::DeviceBuffer buffer(device_, std::max<std::size_t>(bytes.size(), 16));
   gpu::copy_to_device(upload_, buffer.pointer(), bytes.data(), bytes.size());
   upload_.synchronize();
-  return residents_.emplace(resident.key, std::move(buffer)).first->second.pointer();
+  residents_.emplace(resident.key, std::move(buffer));
+}
+
+gpu::DevicePointer DeviceState::resident(const Resident& resident) {
+  const Resident* one = &resident;
+  prepare(std::span(&one, 1));
+  const std::lock_guard lock(mutex_);
+  return residents_.at(resident.key).pointer();
 }
 
 std::size_t DeviceState::resident_bytes() const {
@@ -43,6 +80,12 @@ std::size_t DeviceState::resident_bytes() const {
 LoadedProgram::LoadedProgram(std::shared_ptr<const Program> program, std::shared_ptr<DeviceState> state)
     : program_(std::move(program)), state_(std::move(state)) {
   state_->compiler().get_all(program_->kernels(), state_->device()->arch());
+  std::vector<const Resident*> residents;
+  for (const Item& item : program_->items) {
+    for (const Resident& resident : item.step->residents) residents.push_back(&resident);
+  }
+  for (const Resident& constant : program_->constants) residents.push_back(&constant);
+  state_->prepare(residents);
   for (const Item& item : program_->items) {
     LoadedItem loaded;
     for (const gpu::KernelSource& source : item.step->kernels) loaded.kernels.push_back(state_->kernel(source));

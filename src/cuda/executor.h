@@ -29,11 +29,15 @@ class DeviceState {
   /// What programs for this device are compiled for.
   Target target() const;
   std::shared_ptr<const gpu::LoadedKernel> kernel(const gpu::KernelSource& source);
-  /// Uploads on first use.
+  /// Makes those that are new, on all cores, and uploads them.
+  void prepare(std::span<const Resident* const> residents);
+  /// Address of one; prepares it on first use.
   gpu::DevicePointer resident(const Resident& resident);
   std::size_t resident_bytes() const;
 
  private:
+  void upload(const Resident& resident, const std::vector<std::byte>& bytes);
+
   gpu::DevicePtr device_;
   std::shared_ptr<gpu::Compiler> compiler_;
   mutable std::mutex mutex_;
