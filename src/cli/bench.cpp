@@ -139,8 +139,7 @@ int bench(const Options& o) {
                       static_cast<double>(o.batch) * 1e6 / device_us));
   }
   if (!layers.empty()) {
-    std::vector<std::vector<std::string>> rows = {
-        {"layer", "op", "precision", "kernel", "us", "%", "GB/s", "TOP/s"}};
+    std::vector<std::vector<std::string>> rows = {{"layer", "op", "precision", "kernel", "us", "%", "GB/s", "TOP/s"}};
     const auto rate = [](double amount, double microseconds) {
       return amount > 0 && microseconds > 0 ? fmt::format("{:.1f}", amount / microseconds) : "";
     };

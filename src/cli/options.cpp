@@ -84,7 +84,10 @@ void DeviceOptions::add_to(CLI::App& command) {
       ->default_str("auto")
       ->group(group);
   command.add_option("--threads", threads_, "CPU: threads of one inference (default: one a core)")->group(group);
-  command.add_option("--gpu", gpu_, "Index of the GPU")->check(CLI::Range(0, 1023))->capture_default_str()->group(group);
+  command.add_option("--gpu", gpu_, "Index of the GPU")
+      ->check(CLI::Range(0, 1023))
+      ->capture_default_str()
+      ->group(group);
   command.add_flag("--no-compile", no_compile_, "Use only kernels that came with the engine or lie in the cache")
       ->group(group);
 }

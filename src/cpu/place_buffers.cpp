@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <limits>
 
-#include "cpu/executable.h"
 #include "core/memory_plan.h"
+#include "cpu/executable.h"
 
 namespace xinfer::cpu {
 namespace {

@@ -23,9 +23,9 @@ struct EpilogueArgs {
 /// The end of a Conv, ConvTranspose, Linear or MatMul.
 class Epilogue {
  public:
-  /// Reads the node's scales, bias (input 2) and residual (input 3; neither for a MatMul), and folds them as the integer
-  /// contract says. `weight_axis` is the output channel's axis in the weights. A string says why the node is none that
-  /// this epilogue can end.
+  /// Reads the node's scales, bias (input 2) and residual (input 3; neither for a MatMul), and folds them as the
+  /// integer contract says. `weight_axis` is the output channel's axis in the weights. A string says why the node is
+  /// none that this epilogue can end.
   static std::variant<Epilogue, std::string> of(const Request& request, const ir::Epilogue& activation, int weight_axis,
                                                 std::int64_t channels);
 

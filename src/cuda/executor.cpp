@@ -106,8 +106,8 @@ Context::Binding& Context::binding(std::span<const gpu::DevicePointer> inputs,
     for (const int buffer : item.outputs) out.push_back(address(buffer, *made));
     made->launches.emplace_back();
     if (item.step->alias) continue;
-    const Frame frame{in,         out, program_->items_[i].residents, scratch_, states_[i],
-                      program_->state()->device()->info().sm_count};
+    const Frame frame{in,       out,        program_->items_[i].residents,
+                      scratch_, states_[i], program_->state()->device()->info().sm_count};
     item.step->launch(frame, made->launches.back());
   }
   if (bindings_.size() >= kMaxBindings) {

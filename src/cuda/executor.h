@@ -78,17 +78,16 @@ class Context {
   /// program's shapes and types.
   void run(std::span<const Tensor> inputs, std::span<Tensor> outputs);
 
-  /// Enqueues the program on `stream`, reading and writing plain tensors in device memory, without copies. Pointers must
-  /// be multiples of 16. The graph for a set of addresses is kept, so reuse buffers. Runs of one context follow one
-  /// another: use one stream at a time.
+  /// Enqueues the program on `stream`, reading and writing plain tensors in device memory, without copies. Pointers
+  /// must be multiples of 16. The graph for a set of addresses is kept, so reuse buffers. Runs of one context follow
+  /// one another: use one stream at a time.
   void enqueue(gpu::Stream& stream, std::span<const gpu::DevicePointer> inputs,
                std::span<const gpu::DevicePointer> outputs);
 
   /// Microseconds that each step takes on the device, in the order of Program::infos, launched one by one: the sum is
   /// larger than the time of a run. Uses the inputs of the last run(), or those at the given addresses.
   std::vector<double> profile() { return profile(staged_inputs_, staged_outputs_); }
-  std::vector<double> profile(std::span<const gpu::DevicePointer> inputs,
-                              std::span<const gpu::DevicePointer> outputs);
+  std::vector<double> profile(std::span<const gpu::DevicePointer> inputs, std::span<const gpu::DevicePointer> outputs);
   /// Microseconds of one run on the device, without copies: the median of `repeats` replays.
   double time(int repeats);
 
@@ -125,7 +124,7 @@ class Context {
   std::vector<gpu::DevicePointer> staged_inputs_, staged_outputs_;
   std::vector<std::size_t> pinned_inputs_, pinned_outputs_;  // offsets; the memory is made by the first run()
   std::size_t pinned_bytes_ = 0;
-  std::vector<std::unique_ptr<Binding>> bindings_;           // most recently used first
+  std::vector<std::unique_ptr<Binding>> bindings_;  // most recently used first
 };
 
 }  // namespace xinfer::cuda

@@ -16,7 +16,7 @@ using Dims = std::vector<std::int64_t>;
 enum class Element : std::uint8_t { kF32, kF16, kS8, kU8, kS32, kS64, kBool };
 
 std::size_t size_of(Element element);
-std::string_view name_of(Element element);       ///< "f16"
+std::string_view name_of(Element element);         ///< "f16"
 std::string_view device_name_of(Element element);  ///< the type in device code (common.cuh): "half_t", "s8"
 
 enum class Order : std::uint8_t {
@@ -26,9 +26,9 @@ enum class Order : std::uint8_t {
   kHeadsSwapped,  ///< axes 1 and 2 swapped (rank 4): attention heads (N, H, S, D) as linear layers read and write them
 };
 
-/// How a value is stored. Where `padded`, the innermost stored axis is padded to a multiple of 16 elements (4 of kPixels,
-/// which is always padded); producers
-/// fill the padding with finite numbers of any value, and readers ignore it or multiply it by zero.
+/// How a value is stored. Where `padded`, the innermost stored axis is padded to a multiple of 16 elements (4 of
+/// kPixels, which is always padded); producers fill the padding with finite numbers of any value, and readers ignore it
+/// or multiply it by zero.
 struct Format {
   Element element = Element::kF32;
   Order order = Order::kRows;

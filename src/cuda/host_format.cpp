@@ -64,9 +64,8 @@ std::vector<std::byte> encode(const Tensor& tensor, const Format& format) {
   }
   const std::size_t size = size_of(format.element);
   const auto* from = static_cast<const std::byte*>(tensor.raw());
-  for_each_place(tensor.shape(), format, [&](std::size_t i, std::size_t at) {
-    std::memcpy(bytes.data() + at * size, from + i * size, size);
-  });
+  for_each_place(tensor.shape(), format,
+                 [&](std::size_t i, std::size_t at) { std::memcpy(bytes.data() + at * size, from + i * size, size); });
   return bytes;
 }
 
@@ -87,9 +86,8 @@ Tensor decode(std::span<const std::byte> bytes, DataType type, const Dims& dims,
   }
   const std::size_t size = size_of(format.element);
   auto* to = static_cast<std::byte*>(tensor.raw());
-  for_each_place(dims, format, [&](std::size_t i, std::size_t at) {
-    std::memcpy(to + i * size, bytes.data() + at * size, size);
-  });
+  for_each_place(dims, format,
+                 [&](std::size_t i, std::size_t at) { std::memcpy(to + i * size, bytes.data() + at * size, size); });
   return tensor;
 }
 

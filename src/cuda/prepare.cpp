@@ -25,8 +25,7 @@ std::vector<engine::TunedChoice> heuristic_choices(const Program& program) {
   std::vector<engine::TunedChoice> choices;
   for (const StepInfo& info : program.infos) {
     if (info.choice.empty()) continue;
-    choices.push_back(
-        to_stored(program.options.target.arch, program.batch, info.node, {info.choice, info.tactic}));
+    choices.push_back(to_stored(program.options.target.arch, program.batch, info.node, {info.choice, info.tactic}));
   }
   return choices;
 }
@@ -81,8 +80,7 @@ engine::CudaParts prepare(const std::shared_ptr<const ir::Graph>& graph, const P
     for (const std::int64_t batch : options.batches) {
       pieces.push_back({arch, batch, nullptr});
       if (tunes(arch)) {
-        pieces.back().tuner =
-            std::make_unique<Tuner>(graph, batch, options_for(state->target()), state, &timings);
+        pieces.back().tuner = std::make_unique<Tuner>(graph, batch, options_for(state->target()), state, &timings);
         total += pieces.back().tuner->rounds();
       }
       ++total;

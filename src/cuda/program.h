@@ -16,8 +16,8 @@ namespace xinfer::cuda {
 struct StepInfo {
   std::string node;
   ir::OpType op = ir::OpType::kUnary;
-  std::string implementation;         ///< e.g. "igemm:128x128x64x4", "folded into conv1"
-  std::string choice;                 ///< the name of its entry in the list of implementations; empty when folded
+  std::string implementation;  ///< e.g. "igemm:128x128x64x4", "folded into conv1"
+  std::string choice;          ///< the name of its entry in the list of implementations; empty when folded
   Tactic tactic;
   std::vector<std::string> refusals;  ///< "implementation: reason" of every better one that was passed over
   Element compute = Element::kF16;
@@ -27,8 +27,8 @@ struct StepInfo {
   double bytes = 0;    ///< operands and results, each once
 };
 
-/// Which implementation and variant a node gets, where the caller knows better than the lists' order (the tuner, tests).
-/// When it refuses the node, the list decides after all.
+/// Which implementation and variant a node gets, where the caller knows better than the lists' order (the tuner,
+/// tests). When it refuses the node, the list decides after all.
 struct Choice {
   std::string implementation;
   Tactic tactic;

@@ -43,7 +43,7 @@ class Step {
   /// Appends the launches, in order, on one stream. Called once for each context, with a device.
   virtual void launch(const Frame& frame, std::vector<gpu::Launch>& launches) const = 0;
 
-  std::vector<gpu::KernelSource> kernels;     ///< what Launch::kernel indexes
+  std::vector<gpu::KernelSource> kernels;  ///< what Launch::kernel indexes
   std::vector<Resident> residents;
   std::vector<std::optional<Format>> inputs;  ///< wanted formats; empty: not read at run time
   std::vector<Format> outputs;                ///< produced formats

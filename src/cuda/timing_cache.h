@@ -1,6 +1,6 @@
 #pragma once
-// TimingCache: which implementation of a layer was fastest on a GPU, kept in a file between builds. Advice only: a stale
-// or damaged file costs time or speed, never correctness.
+// TimingCache: which implementation of a layer was fastest on a GPU, kept in a file between builds. Advice only: a
+// stale or damaged file costs time or speed, never correctness.
 
 #include <cstdint>
 #include <map>
@@ -33,8 +33,8 @@ class TimingCache {
   std::map<std::string, TimedChoice> entries_;
 };
 
-/// Changes with everything that a layer's time depends on: operator, attributes, shapes, types, formats, which inputs are
-/// constant, the device, and the variants to choose from. Names of nodes and values don't matter.
+/// Changes with everything that a layer's time depends on: operator, attributes, shapes, types, formats, which inputs
+/// are constant, the device, and the variants to choose from. Names of nodes and values don't matter.
 std::string timing_key(const Request& request, std::span<const Choice> candidates, const gpu::DeviceInfo& device);
 
 }  // namespace xinfer::cuda

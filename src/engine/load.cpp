@@ -267,7 +267,8 @@ Sections sections_of(const fb::Engine& stored, std::span<const std::byte> bytes)
     if (hash_bytes(content) != section->hash()->string_view()) damaged("the {} does not match its hash", name);
     (weights ? sections.weights : sections.code) = content;
   }
-  if (begin != bytes.size()) damaged("the {} does not match the file's size", wanted == 1 ? "weights section" : "code section");
+  if (begin != bytes.size())
+    damaged("the {} does not match the file's size", wanted == 1 ? "weights section" : "code section");
   return sections;
 }
 
@@ -292,7 +293,8 @@ CudaParts decode_cuda(const fb::Cuda& stored, std::span<const std::byte> code,
   }
   if (stored.choices() != nullptr) {
     for (const fb::Choice* choice : *stored.choices()) {
-      TunedChoice out{choice->arch()->str(), choice->batch(), choice->node()->str(), choice->implementation()->str(), {}};
+      TunedChoice out{
+          choice->arch()->str(), choice->batch(), choice->node()->str(), choice->implementation()->str(), {}};
       if (choice->tactic() != nullptr) out.tactic.assign(choice->tactic()->begin(), choice->tactic()->end());
       parts.choices.push_back(std::move(out));
     }

@@ -58,8 +58,8 @@ Offset<fb::Cuda> encode_cuda(FlatBufferBuilder& builder, const CudaParts& cuda, 
   }
   std::vector<Offset<fb::Choice>> choices;
   for (const TunedChoice& c : cuda.choices) {
-    choices.push_back(fb::CreateChoiceDirect(builder, c.arch.c_str(), c.batch, c.node.c_str(), c.implementation.c_str(),
-                                             &c.tactic));
+    choices.push_back(
+        fb::CreateChoiceDirect(builder, c.arch.c_str(), c.batch, c.node.c_str(), c.implementation.c_str(), &c.tactic));
   }
   return fb::CreateCudaDirect(builder, &cuda.batches, &kernels, &choices);
 }
@@ -131,8 +131,7 @@ void save(const EngineFile& engine, const std::string& path) {
   std::vector<Offset<fb::Section>> sections = {
       fb::CreateSectionDirect(builder, kWeightsSection, 0, weights.size, hash_of(weights).c_str())};
   if (engine.cuda) {
-    sections.push_back(
-        fb::CreateSectionDirect(builder, kCodeSection, weights.size, code.size, hash_of(code).c_str()));
+    sections.push_back(fb::CreateSectionDirect(builder, kCodeSection, weights.size, code.size, hash_of(code).c_str()));
   }
   const auto producer = builder.CreateString(engine.producer);
   const auto target = builder.CreateString(engine.target);

@@ -5,9 +5,9 @@
 #include <set>
 #include <thread>
 
+#include "core/memory_plan.h"
 #include "cpu/harness.h"
 #include "cpu/implementations.h"
-#include "core/memory_plan.h"
 #include "ir/quantize_nodes.h"
 #include "ir/schema.h"
 #include "reference/reference.h"

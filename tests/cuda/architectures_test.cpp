@@ -60,7 +60,8 @@ std::vector<ir::Graph> layer_graphs() {
 }
 
 /// The kernels of these graphs for one architecture, up to kVariants of each entry.
-std::vector<gpu::KernelSource> kernels_for(gpu::Arch arch, const std::vector<std::shared_ptr<const ir::Graph>>& graphs) {
+std::vector<gpu::KernelSource> kernels_for(gpu::Arch arch,
+                                           const std::vector<std::shared_ptr<const ir::Graph>>& graphs) {
   std::vector<gpu::KernelSource> result;
   std::map<std::string, std::size_t> count;
   for (const auto& graph : graphs) {

@@ -126,8 +126,8 @@ void compare_floats(const Tensor& expected, const Tensor& actual, const Toleranc
     } else if (std::isinf(a[i])) {
       same = a[i] == b[i];
     } else {
-      const double gap = std::abs(static_cast<double>(a[i]) - b[i]) /
-                         std::max<double>(std::abs(a[i]), tolerance.absolute_scale);
+      const double gap =
+          std::abs(static_cast<double>(a[i]) - b[i]) / std::max<double>(std::abs(a[i]), tolerance.absolute_scale);
       same = gap <= tolerance.relative;  // false for NaN
       if (gap > worst) worst = gap;
     }

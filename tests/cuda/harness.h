@@ -44,9 +44,9 @@ ir::ValueId quantized_input(ir::Graph& graph, const std::string& name, DataType 
 ir::ValueId quantized_weights(ir::Graph& graph, const std::string& name, const Sizes& shape, int axis, Random& random);
 
 struct Tolerance {
-  double relative = 0;         ///< of f32 outputs, to the larger of |expected| and `absolute_scale`
+  double relative = 0;  ///< of f32 outputs, to the larger of |expected| and `absolute_scale`
   double absolute_scale = 1.0;
-  double off_by_one = 0.0;     ///< share of 8-bit elements that may differ, by one step at most
+  double off_by_one = 0.0;  ///< share of 8-bit elements that may differ, by one step at most
 
   static Tolerance exact() { return {}; }
   static Tolerance half() { return {2e-3, 1.0, 1e-2}; }  ///< values stored in half precision in between
@@ -65,7 +65,8 @@ struct CheckOptions {
 };
 
 /// Compiles, runs with random inputs (seeded by `seed`), compares with the reference.
-void check(const ir::Graph& graph, const Tolerance& tolerance, const CheckOptions& options = {}, std::uint32_t seed = 7);
+void check(const ir::Graph& graph, const Tolerance& tolerance, const CheckOptions& options = {},
+           std::uint32_t seed = 7);
 /// The same with given inputs (their shapes imply the batch).
 void check_inputs(const ir::Graph& graph, const std::vector<Tensor>& inputs, const Tolerance& tolerance,
                   const CheckOptions& options = {});

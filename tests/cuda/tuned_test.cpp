@@ -50,7 +50,7 @@ TEST(TimingCacheFile, DamageCountsAsEmpty) {
 
 Request request_of(const ir::Graph& graph, std::int64_t batch) {
   const ir::Node& node = graph.node(graph.order().front());
-  return {graph, node, batch, {{90, true}, 132, 227 * 1024}, Element::kF16, std::vector<Format>(node.inputs.size()),
+  return {graph,    node, batch, {{90, true}, 132, 227 * 1024}, Element::kF16, std::vector<Format>(node.inputs.size()),
           ir::kNone};
 }
 
@@ -84,8 +84,10 @@ TEST(StoredChoices, TheNearestBatchCounts) {
   c.in = {32, 8, 8};
   const ir::Graph graph = conv_graph(c);
   const std::string node = graph.node(graph.order().front()).name;
-  const std::vector<engine::TunedChoice> choices{
-      {"90a", 1, node, "one", {}}, {"90a", 8, node, "eight", {}}, {"90a", 32, node, "many", {}}, {"80", 8, node, "no", {}}};
+  const std::vector<engine::TunedChoice> choices{{"90a", 1, node, "one", {}},
+                                                 {"90a", 8, node, "eight", {}},
+                                                 {"90a", 32, node, "many", {}},
+                                                 {"80", 8, node, "no", {}}};
   const auto chosen = [&](std::int64_t batch) {
     return chooser_of(choices, {90, true}, batch)(request_of(graph, batch))->implementation;
   };

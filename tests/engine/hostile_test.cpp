@@ -167,7 +167,8 @@ TEST(HostileKernels, LieInsideTheirSection) {
   ASSERT_EQ(load_error(bytes), "");
   const auto with = [&](auto change) { return load_error(tampered(bytes, change)); };
   EXPECT_THAT(with([](fb::EngineT& e) { e.cuda->kernels[0]->offset = 65; }), HasSubstr("outside the code"));
-  EXPECT_THAT(with([](fb::EngineT& e) { e.cuda->kernels[0]->size = ~std::uint64_t{0}; }), HasSubstr("outside the code"));
+  EXPECT_THAT(with([](fb::EngineT& e) { e.cuda->kernels[0]->size = ~std::uint64_t{0}; }),
+              HasSubstr("outside the code"));
   EXPECT_THAT(with([](fb::EngineT& e) { e.sections[1]->size += 64; }), HasSubstr("code section"));
   EXPECT_THAT(with([](fb::EngineT& e) { e.cuda.reset(); }), HasSubstr("sections"));
   std::string damaged = bytes;

@@ -162,7 +162,8 @@ TEST_F(OnGpu, TakesDeviceMemoryOnAStream) {
     stream.synchronize();
     expect_close(engine.infer(input), output);
     const std::vector<void*> odd{reinterpret_cast<void*>(in.pointer() + 4)};
-    EXPECT_THROW(engine.infer_async(kBatch, odd, {reinterpret_cast<void*>(out.pointer())}, stream.handle()), EngineError);
+    EXPECT_THROW(engine.infer_async(kBatch, odd, {reinterpret_cast<void*>(out.pointer())}, stream.handle()),
+                 EngineError);
   }
 }
 

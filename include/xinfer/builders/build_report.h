@@ -53,7 +53,7 @@ struct BuildReport {
   std::vector<std::int64_t> gpu_batches;  ///< batch sizes that GPU kernels were compiled for
   std::size_t gpu_kernels = 0;            ///< stored in the engine
   bool gpu_tuned = false;                 ///< measured on a GPU; else heuristics chose
-  std::string engine;  ///< path of the engine file; empty when it was not saved
+  std::string engine;                     ///< path of the engine file; empty when it was not saved
   std::uint64_t engine_bytes = 0;
 
   /// For people: a short summary and the nodes that are not in INT8, grouped by reason.

@@ -37,9 +37,9 @@ class EngineBuilder {
   EngineBuilder& with_range_method(RangeMethod method);
   /// Keeps ranges in this text file: used when it matches model, preprocessing and images, else written anew.
   EngineBuilder& with_calibration_cache(const std::string& path);
-  /// Where calibration runs the float model: kCpu (default; kAuto means the same), or kCuda: on the first GPU, in single
-  /// precision. Ranges differ by float rounding only. On a GPU, batches of 16 images or a multiple are fastest. Building
-  /// throws DeviceError where there is no GPU, and UnsupportedError naming a node that it doesn't take.
+  /// Where calibration runs the float model: kCpu (default; kAuto means the same), or kCuda: on the first GPU, in
+  /// single precision. Ranges differ by float rounding only. On a GPU, batches of 16 images or a multiple are fastest.
+  /// Building throws DeviceError where there is no GPU, and UnsupportedError naming a node that it doesn't take.
   EngineBuilder& with_calibration_device(runtime::Device device);
   /// Sets the precision of the nodes whose name matches `pattern` (with * and ?). Building throws Error when nothing
   /// matches. Later calls win over earlier ones.
@@ -52,10 +52,11 @@ class EngineBuilder {
   EngineBuilder& with_labels(std::vector<std::string> labels);
   /// Threads for calibration and checks; 0: as many as OpenMP would use.
   EngineBuilder& with_threads(int threads);
-  /// Builds for NVIDIA GPUs (kCuda) or for the CPU only (kCpu, kAuto: the default). An engine for GPUs runs on CPUs too.
+  /// Builds for NVIDIA GPUs (kCuda) or for the CPU only (kCpu, kAuto: the default). An engine for GPUs runs on CPUs
+  /// too.
   EngineBuilder& with_device(runtime::Device device);
-  /// Half precision, which is what engines for GPUs store and multiply wherever they don't use INT8: without with_int8()
-  /// the whole network. The same as with_device(kCuda).
+  /// Half precision, which is what engines for GPUs store and multiply wherever they don't use INT8: without
+  /// with_int8() the whole network. The same as with_device(kCuda).
   EngineBuilder& with_fp16();
   /// Architectures to compile kernels for: "75", "80", "86", "89", "90a", "100a", "120". Default: that of the GPU at
   /// hand. Implies with_device(kCuda). Throws Error for a text that is none.

@@ -106,8 +106,8 @@ class InferenceEngine {
   /// Enqueues a batch on a CUDA stream (a cudaStream_t or CUstream of the engine's GPU) and returns: no copies, no
   /// waiting. Inputs and outputs are addresses in device memory, multiples of 16, of plain row-major tensors of the
   /// shapes of inputs() and outputs() at this batch size, in their order. The first call with new addresses records
-  /// their launches, so reuse buffers. Calls on one stream follow one another; those on several streams are independent.
-  /// Throws EngineError when the engine runs on the CPU.
+  /// their launches, so reuse buffers. Calls on one stream follow one another; those on several streams are
+  /// independent. Throws EngineError when the engine runs on the CPU.
   void infer_async(std::int64_t batch_size, const std::vector<void*>& inputs, const std::vector<void*>& outputs,
                    void* stream) const;
   /// Prepares kernels and memory for a batch size, so that the first infer() with it is as quick as the others. Throws
