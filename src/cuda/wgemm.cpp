@@ -92,10 +92,10 @@ class WgemmStep final : public Step {
         source.define("XI_WARPGROUPS", tile.warpgroups);
         break;
       case WgemmTile::Form::kStreamed:
-        source.define("XI_BM", tile.bm);
+        source.define("XI_BM", tile.bm).define("XI_CLUSTER", tile.cluster);
         break;
       case WgemmTile::Form::kSplit:
-        source.define("XI_SPLIT", tile.stages);
+        source.define("XI_SPLIT", tile.cluster);
         break;
     }
     epilogue_.define(source);
@@ -103,8 +103,8 @@ class WgemmStep final : public Step {
     epilogue_.add_residents(*this, table_order(tile, problem));
     weights_ = residents.size();
     residents.push_back(weights_of(request));
-    implementation =
-        fmt::format("wgemm {}:{}x{}x{}x{}x{}", form, tile.bm, tile.bn, tile.bk, tile.stages, tile.warpgroups);
+    implementation = fmt::format("wgemm {}:{}x{}x{}x{}x{}x{}", form, tile.bm, tile.bn, tile.bk, tile.stages,
+                                 tile.warpgroups, tile.cluster);
     compute = problem.input;
     macs = problem.geometry.macs();
   }
@@ -149,11 +149,12 @@ class WgemmStep final : public Step {
         launch.block.x = static_cast<std::uint32_t>(128 * tile_.warpgroups);
         break;
       case WgemmTile::Form::kStreamed:
-        launch.grid.x = static_cast<std::uint32_t>(std::min<std::int64_t>(tiles, frame.sm_count));
+        launch.grid.x = static_cast<std::uint32_t>(
+            std::min<std::int64_t>(tiles, std::max(1, frame.sm_count / tile_.cluster) * tile_.cluster));
         launch.block.x = static_cast<std::uint32_t>(128 * (tile_.warpgroups + 1));
         break;
       case WgemmTile::Form::kSplit:
-        launch.grid.x = static_cast<std::uint32_t>(tiles * tile_.stages);
+        launch.grid.x = static_cast<std::uint32_t>(tiles * tile_.cluster);
         launch.block.x = 128;
         break;
     }
@@ -182,13 +183,15 @@ class WgemmStep final : public Step {
     const auto channels = static_cast<std::uint64_t>(padded(g.channels));
     const auto pitch = static_cast<std::uint64_t>(problem_.tap_bytes());
     const auto depth = static_cast<std::uint32_t>(tile_.bk / element);
+    const bool shared = tile_.form == WgemmTile::Form::kStreamed;  // each block of the cluster fetches a part
+    const auto rows = static_cast<std::uint32_t>(tile_.bm / (shared ? tile_.cluster : 1));
     if (!problem_.im2col) {
       gpu::TiledMap map;
       map.element_bytes = element;
       map.address = address;
       map.size = {channels, static_cast<std::uint64_t>(problem_.rows())};
       map.stride = {pitch};
-      map.box = {depth, static_cast<std::uint32_t>(tile_.bm)};
+      map.box = {depth, rows};
       map.swizzle = swizzle_of(tile_.bk);
       return gpu::encode(map);
     }
@@ -216,7 +219,7 @@ class WgemmStep final : public Step {
     map.upper_corner = {corner(g.width), corner(g.height)};
     map.traversal = {1, static_cast<std::uint32_t>(g.width.stride), static_cast<std::uint32_t>(g.height.stride), 1};
     map.channels = depth;
-    map.pixels = static_cast<std::uint32_t>(tile_.bm);
+    map.pixels = rows;
     map.swizzle = swizzle_of(tile_.bk);
     return gpu::encode(map);
   }

@@ -31,8 +31,9 @@ struct WgemmProblem {
 std::variant<WgemmProblem, std::string> wgemm_problem(const Request& request);
 
 /// A variant. Resident: weights of a channel tile stay in shared memory, `warpgroups` independent workers with tiles of
-/// 64 rows and rings of `stages` tiles. Streamed: a producer and two workers with tiles of bm rows, `stages` panels.
-/// Split: `stages` blocks share the K of a tile of 64 x 64. Patch: `warpgroups` workers with tiles of 128 pixels
+/// 64 rows and rings of `stages` tiles. Streamed: a producer and two workers with tiles of bm rows, `stages` panels; a
+/// cluster of `cluster` blocks fetches activations together. Split: `cluster` blocks share the K of a tile of 64 x 64.
+/// Patch: `warpgroups` workers with tiles of 128 pixels
 /// (margins included) and rings of `stages` patches, for convolutions with stride 1 and at most 128 bytes a pixel.
 struct WgemmTile {
   enum class Form : std::uint8_t { kResident, kStreamed, kSplit, kPatch };
@@ -41,6 +42,7 @@ struct WgemmTile {
   int bk = 128;  ///< bytes of K in a panel
   int stages = 4;
   int warpgroups = 2;
+  int cluster = 1;
 
   static std::variant<WgemmTile, std::string> from(const Tactic& tactic);
   Tactic tactic() const;

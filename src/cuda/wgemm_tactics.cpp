@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t kAlignment = 1024;  // kernels align their shared memory to it
 constexpr std::size_t kBarrier = 8;
-constexpr std::size_t kMaxTactics = 8;
+constexpr std::size_t kMaxTactics = 10;
 constexpr std::int64_t kMaxBox = 256;  // pixels that TMA copies along an axis
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
@@ -37,34 +37,35 @@ bool fit_stages(WgemmTile& tile, const WgemmProblem& problem, int least, int mos
 }  // namespace
 
 std::variant<WgemmTile, std::string> WgemmTile::from(const Tactic& tactic) {
-  if (tactic.values.size() != 6) return "a variant has six numbers";
+  if (tactic.values.size() != 7) return "a variant has seven numbers";
   const auto& v = tactic.values;
-  WgemmTile tile{static_cast<Form>(v[0]), v[1], v[2], v[3], v[4], v[5]};
+  WgemmTile tile{static_cast<Form>(v[0]), v[1], v[2], v[3], v[4], v[5], v[6]};
   const bool width = tile.bn == 64 || tile.bn == 128 || tile.bn == 192 || tile.bn == 256;
   const bool depth = tile.bk == 32 || tile.bk == 64 || tile.bk == 128;
   bool known = false;
   switch (tile.form) {
     case Form::kResident:
-      known = tile.bm == 64 && tile.bn <= 192 && tile.stages >= 1 && tile.warpgroups >= 1 && tile.warpgroups <= 4 &&
-              tile.bn * tile.warpgroups <= 384;
+      known = tile.cluster == 1 && tile.bm == 64 && tile.bn <= 192 && tile.stages >= 1 && tile.warpgroups >= 1 &&
+              tile.warpgroups <= 4 && tile.bn * tile.warpgroups <= 384;
       break;
     case Form::kStreamed:
-      known = (tile.bm == 64 || (tile.bm == 128 && tile.bn <= 128)) && tile.stages >= 2 && tile.warpgroups == 2;
+      known = (tile.cluster == 1 || tile.cluster == 2) && (tile.bm == 64 || (tile.bm == 128 && tile.bn <= 128)) &&
+              tile.stages >= 2 && tile.warpgroups == 2;
       break;
     case Form::kSplit:
-      known = tile.bm == 64 && tile.bn == 64 && (tile.stages == 2 || tile.stages == 4 || tile.stages == 8) &&
-              tile.warpgroups == 1;
+      known = tile.bm == 64 && tile.bn == 64 && tile.stages == 1 && tile.warpgroups == 1 &&
+              (tile.cluster == 2 || tile.cluster == 4 || tile.cluster == 8);
       break;
     case Form::kPatch:
-      known = tile.bm == 128 && tile.bn == 64 && tile.stages >= 1 && tile.stages <= 4 && tile.warpgroups >= 1 &&
-              tile.warpgroups <= 4;
+      known = tile.cluster == 1 && tile.bm == 128 && tile.bn == 64 && tile.stages >= 1 && tile.stages <= 4 &&
+              tile.warpgroups >= 1 && tile.warpgroups <= 4;
       break;
   }
   if (!width || !depth || !known) return "there is no such variant";
   return tile;
 }
 
-Tactic WgemmTile::tactic() const { return {{static_cast<int>(form), bm, bn, bk, stages, warpgroups}}; }
+Tactic WgemmTile::tactic() const { return {{static_cast<int>(form), bm, bn, bk, stages, warpgroups, cluster}}; }
 
 int WgemmTile::tap_panels(const WgemmProblem& problem) const {
   return static_cast<int>(ceil_div(problem.tap_bytes(), bk));
@@ -100,14 +101,16 @@ std::size_t WgemmTile::shared_bytes(const WgemmProblem& problem) const {
     return kAlignment + all * channels * width + workers * depth * slot + kBarrier * (1 + workers * depth);
   }
   if (form == Form::kSplit) {
-    const std::size_t most = (all + depth - 1) / depth;
+    const auto blocks = static_cast<std::size_t>(cluster);
+    const std::size_t most = (all + blocks - 1) / blocks;
     return kAlignment + most * (rows + channels) * width + rows * channels * sizeof(float) + kBarrier * most;
   }
   return kAlignment + depth * (rows + channels) * width + workers * residual + kBarrier * (2 * depth + 3 * workers);
 }
 
 std::string WgemmTile::mismatch(const WgemmProblem& problem) const {
-  if (form == Form::kSplit && panels(problem) < stages) return "K has fewer panels than blocks to share it";
+  if (form == Form::kSplit && panels(problem) < cluster) return "K has fewer panels than blocks to share it";
+  if (form == Form::kStreamed && channel_tiles(problem) % cluster != 0) return "channel tiles don't come in pairs";
   if (form != Form::kPatch) return {};
   const ConvGeometry& g = problem.geometry;
   if (!problem.im2col) return "there is one tap";
@@ -162,17 +165,17 @@ double estimate_us(const WgemmProblem& problem, const WgemmTile& tile, int sm_co
     }
     case WgemmTile::Form::kStreamed: {
       const double turns = std::ceil(row_tiles * channel_tiles / sm_count);
-      const double fetch = panels * (115 + (210 * halves + 75 * quarters) * width);
+      const double fetch = panels * (115 + (210 * halves / tile.cluster + 75 * quarters) * width);
       const double busy = std::max(multiply, fetch) + (tile.bn == 256 ? 800 : 250);
       cycles = turns * std::max(busy, (busy + end) / 2) + std::min(busy, end);
       start = 1.5;
       break;
     }
     case WgemmTile::Form::kSplit: {
-      const double blocks = row_tiles * channel_tiles * tile.stages;
-      const double share = std::ceil(panels / tile.stages);
+      const double blocks = row_tiles * channel_tiles * tile.cluster;
+      const double share = std::ceil(panels / tile.cluster);
       cycles = std::ceil(blocks / sm_count) * (share * 280 * std::max(width, 0.5) + 1400);
-      start = 2.0 + 0.05 * tile.stages;
+      start = 2.0 + 0.05 * tile.cluster;
       break;
     }
   }
@@ -208,8 +211,11 @@ std::vector<Tactic> wgemm_tactics(const Request& request) {
     }
   }
   for (const auto& [bm, bn] : {std::array{128, 128}, {64, 64}, {128, 64}, {64, 128}, {64, 192}, {64, 256}}) {
-    WgemmTile tile{WgemmTile::Form::kStreamed, bm, bn, bk, 2, 2};
-    if (fit_stages(tile, *problem, 2, 8, limit)) tiles.push_back(tile);
+    for (const int cluster : {1, 2}) {
+      WgemmTile tile{WgemmTile::Form::kStreamed, bm, bn, bk, 2, 2, cluster};
+      if (cluster == 2 && (bn < 128 || bn == 192 || !tile.mismatch(*problem).empty())) continue;
+      if (fit_stages(tile, *problem, 2, 8, limit)) tiles.push_back(tile);
+    }
   }
   for (const int warpgroups : {4, 3, 2}) {
     WgemmTile tile{WgemmTile::Form::kPatch,
@@ -227,7 +233,7 @@ std::vector<Tactic> wgemm_tactics(const Request& request) {
     }
   }
   for (const int blocks : {2, 4, 8}) {
-    const WgemmTile tile{WgemmTile::Form::kSplit, 64, 64, bk, blocks, 1};
+    const WgemmTile tile{WgemmTile::Form::kSplit, 64, 64, bk, 1, 1, blocks};
     const auto all = tile.row_tiles(*problem) * tile.channel_tiles(*problem) * blocks;
     if (tile.mismatch(*problem).empty() && all <= 3 * sms && tile.shared_bytes(*problem) <= limit)
       tiles.push_back(tile);

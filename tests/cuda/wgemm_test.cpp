@@ -229,8 +229,8 @@ TEST(WgemmRefusals, SayWhy) {
   const ir::Graph plain = conv_graph({{64, 9, 9}, 64, {3, 3}, same(1)});
   EXPECT_EQ(refusal(plain, hopper, streamed), "");
   EXPECT_EQ(refusal(plain, ampere, streamed), "wgmma is of Hopper alone");
-  EXPECT_EQ(refusal(plain, hopper, Tactic{}), "a variant has six numbers");
-  EXPECT_EQ(refusal(plain, hopper, Tactic{{1, 96, 128, 128, 4, 2}}), "there is no such variant");
+  EXPECT_EQ(refusal(plain, hopper, Tactic{}), "a variant has seven numbers");
+  EXPECT_EQ(refusal(plain, hopper, Tactic{{1, 96, 128, 128, 4, 2, 1}}), "there is no such variant");
   Tactic deep = streamed;
   deep.values[4] = 50;
   EXPECT_NE(refusal(plain, hopper, deep).find("bytes of shared memory"), std::string::npos);

@@ -21,14 +21,14 @@ __device__ __forceinline__ void barrier_expect(u32 barrier, u32 bytes) {
 }
 __device__ __forceinline__ bool barrier_passed(u32 barrier, u32 parity) {
   u32 passed;
-  asm volatile("{\n.reg .pred p;\nmbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2;\nselp.u32 %0, 1, 0, p;\n}"
+  asm volatile("{\n.reg .pred p;\nmbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2, 2000;\nselp.u32 %0, 1, 0, p;\n}"
                : "=r"(passed)
                : "r"(barrier), "r"(parity)
                : "memory");
   return passed != 0;
 }
-/// Waits for the end of the phase of this parity. Bounded: a wait that never ends becomes an error of the launch
-/// instead of a device that hangs.
+/// Waits for the end of the phase of this parity. Bounded (a poll takes at most 2 us): a wait that never ends becomes
+/// an error of the launch instead of a device that hangs.
 __device__ __forceinline__ void barrier_wait(u32 barrier, u32 parity) {
   for (u32 polls = 0; !barrier_passed(barrier, parity); ++polls) {
     if (polls > (1u << 20)) __trap();
@@ -74,6 +74,48 @@ __device__ __forceinline__ void copy_im2col(u32 shared, const TensorMap* map, s3
       "l"(reinterpret_cast<u64>(map)), "r"(barrier), "r"(channel), "r"(w), "r"(h), "r"(image),
       "h"(static_cast<u16>(offset_w)), "h"(static_cast<u16>(offset_h))
       : "memory");
+}
+
+// The same into shared memory of all blocks of the cluster in `blocks` (a bit each), at the same address in each, where
+// each block's own barrier at that address counts the bytes.
+
+__device__ __forceinline__ void copy_tile_to(u32 shared, const TensorMap* map, s32 x, s32 y, u32 barrier, u32 blocks) {
+  asm volatile(
+      "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster [%0], [%1, {%3, "
+      "%4}], [%2], %5;" ::"r"(shared),
+      "l"(reinterpret_cast<u64>(map)), "r"(barrier), "r"(x), "r"(y), "h"(static_cast<u16>(blocks))
+      : "memory");
+}
+__device__ __forceinline__ void copy_im2col_to(u32 shared, const TensorMap* map, s32 channel, s32 w, s32 h, s32 image,
+                                               u32 offset_w, u32 offset_h, u32 barrier, u32 blocks) {
+  asm volatile(
+      "cp.async.bulk.tensor.4d.shared::cluster.global.im2col.mbarrier::complete_tx::bytes.multicast::cluster [%0], "
+      "[%1, {%3, %4, %5, %6}], [%2], {%7, %8}, %9;" ::"r"(shared),
+      "l"(reinterpret_cast<u64>(map)), "r"(barrier), "r"(channel), "r"(w), "r"(h), "r"(image),
+      "h"(static_cast<u16>(offset_w)), "h"(static_cast<u16>(offset_h)), "h"(static_cast<u16>(blocks))
+      : "memory");
+}
+
+// ---- clusters of blocks ----
+
+__device__ __forceinline__ u32 cluster_rank() {
+  u32 rank;
+  asm("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
+  return rank;
+}
+/// All threads of the cluster; shared memory written before is visible to all after.
+__device__ __forceinline__ void cluster_barrier() {
+  asm volatile("barrier.cluster.arrive.release;\nbarrier.cluster.wait.acquire;" ::: "memory");
+}
+/// Where another block of the cluster has this address of shared memory.
+__device__ __forceinline__ u32 in_block(u32 shared, u32 rank) {
+  u32 address;
+  asm("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(address) : "r"(shared), "r"(rank));
+  return address;
+}
+/// Arrives at a barrier of another block: an address from in_block().
+__device__ __forceinline__ void barrier_arrive_remote(u32 barrier) {
+  asm volatile("mbarrier.arrive.shared::cluster.b64 _, [%0];" ::"r"(barrier) : "memory");
 }
 
 // ---- warpgroup ----

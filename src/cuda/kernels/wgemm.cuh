@@ -11,6 +11,10 @@
 #include "epilogue.cuh"
 #include "wgmma.cuh"
 
+#ifndef XI_CLUSTER
+#define XI_CLUSTER 1  // blocks that fetch activations for each other (streamed form)
+#endif
+
 struct WgemmArgs {
   const u8* weights;  ///< [channel tile][panel][XI_BN][XI_BK bytes], swizzled as TMA would; rows as `channel_of` says
   void* output;
@@ -59,8 +63,13 @@ __device__ __forceinline__ PanelWalk walk_from(const WgemmArgs& args, s32 row) {
 __device__ __forceinline__ void copy_panel(const WgemmArgs& args, const TensorMap* map, PanelWalk& walk, u32 shared,
                                            u32 barrier) {
 #if XI_IM2COL
+#if XI_CLUSTER > 1
+  copy_im2col_to(shared, map, walk.channel, walk.w, walk.h, walk.image, walk.tap_w * args.dilation_w,
+                 walk.tap_h * args.dilation_h, barrier, (1u << XI_CLUSTER) - 1);
+#else
   copy_im2col(shared, map, walk.channel, walk.w, walk.h, walk.image, walk.tap_w * args.dilation_w,
               walk.tap_h * args.dilation_h, barrier);
+#endif
   walk.channel += kDepth;
   if (walk.channel >= args.tap_panels * kDepth) {
     walk.channel = 0;
@@ -70,7 +79,11 @@ __device__ __forceinline__ void copy_panel(const WgemmArgs& args, const TensorMa
     }
   }
 #else
+#if XI_CLUSTER > 1
+  copy_tile_to(shared, map, walk.channel, walk.row, barrier, (1u << XI_CLUSTER) - 1);
+#else
   copy_tile(shared, map, walk.channel, walk.row, barrier);
+#endif
   walk.channel += kDepth;
 #endif
 }

@@ -9,20 +9,6 @@ inline constexpr int kRows = 64;
 inline constexpr int kChunks = kChannels / 4;                        ///< of four channels, in one store of wgemm.cuh
 inline constexpr int kItems = kRows * XI_BN / 4 / (XI_SPLIT * 128);  ///< chunks that one thread ends
 
-__device__ __forceinline__ u32 cluster_rank() {
-  u32 rank;
-  asm("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
-  return rank;
-}
-/// All threads of the cluster; shared memory written before is visible to all after.
-__device__ __forceinline__ void cluster_barrier() {
-  asm volatile("barrier.cluster.arrive.release.aligned;\nbarrier.cluster.wait.acquire.aligned;" ::: "memory");
-}
-__device__ __forceinline__ u32 in_block(u32 shared, u32 rank) {
-  u32 address;
-  asm("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(address) : "r"(shared), "r"(rank));
-  return address;
-}
 __device__ __forceinline__ void load4(Accumulator (&v)[4], u32 cluster_address) {
   u32 w[4];
   asm volatile("ld.shared::cluster.v4.u32 {%0, %1, %2, %3}, [%4];"

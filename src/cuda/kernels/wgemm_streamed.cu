@@ -2,7 +2,10 @@
 // a ring; two consumer warpgroups take turns, each with a tile of its own of XI_BM x XI_BN outputs, so that one's
 // epilogue runs under the other's multiplications. Persistent: a block walks over many tiles.
 //
-// Macros: see wgemm.cuh; XI_BM 64 or 128.
+// With XI_CLUSTER 2, pairs of blocks work on neighbouring channel tiles of the same rows: each fetches half of the rows
+// for both, which halves what the L2 cache has to serve.
+//
+// Macros: see wgemm.cuh; XI_BM 64 or 128; XI_CLUSTER 1 or 2.
 #include "wgemm.cuh"
 
 inline constexpr int kHalves = XI_BM / 64;
@@ -15,14 +18,21 @@ struct TileOrder {
 };
 /// Tiles go in groups of `group` row tiles through all channel tiles, so that the blocks at work share operands in L2.
 __device__ __forceinline__ TileOrder tile_at(const WgemmArgs& args, s32 i) {
-  const s32 tile = blockIdx.x + i * gridDim.x;
-  const s32 per = args.group * args.channel_tiles;
+  const s32 tile = (blockIdx.x + i * gridDim.x) / XI_CLUSTER;
+  const s32 per = args.group * (args.channel_tiles / XI_CLUSTER);
   const s32 group = tile / per, within = tile - group * per;
   const s32 height = min(args.group, args.row_tiles - group * args.group);
-  return {group * args.group + within % height, within / height};
+  return {group * args.group + within % height,
+          within / height * XI_CLUSTER + static_cast<s32>(blockIdx.x % XI_CLUSTER)};
 }
 
-extern "C" __global__ void __launch_bounds__(384, 1)
+#if XI_CLUSTER > 1
+#define XI_CLUSTER_DIMS __cluster_dims__(XI_CLUSTER, 1, 1)
+#else
+#define XI_CLUSTER_DIMS
+#endif
+
+extern "C" __global__ void XI_CLUSTER_DIMS __launch_bounds__(384, 1)
     wgemm_streamed(const __grid_constant__ TensorMap activations, const __grid_constant__ TensorMap residuals,
                    const __grid_constant__ WgemmArgs args) {
   constexpr u32 kPanel = XI_BM * XI_BK, kWeightPanel = XI_BN * XI_BK;
@@ -39,13 +49,16 @@ extern "C" __global__ void __launch_bounds__(384, 1)
   const u32 full = residual_tiles + kConsumers * kResidualTile, empty = full + 8 * stages;
   const u32 turn = empty + 8 * stages, residual_full = turn + 16, residual_empty = residual_full + 16;
 
-  const s32 tiles = args.row_tiles * args.channel_tiles;
-  const s32 count = static_cast<s32>(blockIdx.x) < tiles ? (tiles - 1 - blockIdx.x) / gridDim.x + 1 : 0;
+  // In clusters, the same for both blocks.
+  const s32 tiles = args.row_tiles * args.channel_tiles / XI_CLUSTER;
+  const s32 cluster = blockIdx.x / XI_CLUSTER, clusters = gridDim.x / XI_CLUSTER;
+  const s32 count = cluster < tiles ? (tiles - 1 - cluster) / clusters + 1 : 0;
+  const u32 rank = blockIdx.x % XI_CLUSTER;
   if (threadIdx.x == 0) {
 #pragma unroll 1
     for (u32 i = 0; i < stages; ++i) {
       barrier_init(full + 8 * i, 1);
-      barrier_init(empty + 8 * i, 4);
+      barrier_init(empty + 8 * i, 4 * XI_CLUSTER);
     }
     for (u32 i = 0; i < kConsumers; ++i) {
       barrier_init(turn + 8 * i, 4);
@@ -55,7 +68,11 @@ extern "C" __global__ void __launch_bounds__(384, 1)
     barrier_init_done();
     prefetch_map(&activations);
   }
-  __syncthreads();
+  if constexpr (XI_CLUSTER > 1) {
+    cluster_barrier();
+  } else {
+    __syncthreads();
+  }
 
   if (threadIdx.x < 128) {
     give_registers<40>();
@@ -83,7 +100,7 @@ extern "C" __global__ void __launch_bounds__(384, 1)
       for (s32 i = 0; i < count; ++i) {
         const TileOrder tile = tile_at(args, i);
         const u8* from = args.weights + static_cast<u64>(tile.channel_tile) * panels * kWeightPanel;
-        PanelWalk walk = walk_from(args, tile.row_tile * XI_BM);
+        PanelWalk walk = walk_from(args, tile.row_tile * XI_BM + rank * (XI_BM / XI_CLUSTER));
 #pragma unroll 1
         for (u32 p = 0; p < panels; ++p) {
           if (!first_round) {
@@ -91,7 +108,7 @@ extern "C" __global__ void __launch_bounds__(384, 1)
             barrier_expect(full + 8 * s, kPanel + kWeightPanel);
             copy_bulk(weight_ring + s * kWeightPanel, from, kWeightPanel, full + 8 * s);
           }
-          copy_panel(args, &activations, walk, panel_ring + s * kPanel, full + 8 * s);
+          copy_panel(args, &activations, walk, panel_ring + s * kPanel + rank * (kPanel / XI_CLUSTER), full + 8 * s);
           from += kWeightPanel;
           if (++s == stages) {
             s = 0;
@@ -118,6 +135,15 @@ extern "C" __global__ void __launch_bounds__(384, 1)
   } else {
     take_registers<232>();
     wait_for_previous();
+    // A slot is free once no block of the cluster reads it: each fills the slots of both.
+    const auto release = [&](u32 slot) {
+      if constexpr (XI_CLUSTER > 1) {
+#pragma unroll
+        for (u32 block = 0; block < XI_CLUSTER; ++block) barrier_arrive_remote(in_block(empty + 8 * slot, block));
+      } else {
+        barrier_arrive(empty + 8 * slot);
+      }
+    };
     const u32 consumer = threadIdx.x / 128 - 1, thread = threadIdx.x % 128, lane = thread % 32, t = lane % 4;
 #pragma unroll 1
     for (s32 i = consumer; i < count; i += kConsumers) {
@@ -152,7 +178,7 @@ extern "C" __global__ void __launch_bounds__(384, 1)
         mma_commit();
         if (p > 0) {
           mma_wait<1>();
-          if (lane == 0) barrier_arrive(empty + 8 * previous);
+          if (lane == 0) release(previous);
         }
         previous = s;
         if (++s == stages) {
@@ -161,7 +187,7 @@ extern "C" __global__ void __launch_bounds__(384, 1)
         }
       }
       mma_wait<0>();
-      if (lane == 0) barrier_arrive(empty + 8 * previous);
+      if (lane == 0) release(previous);
 #pragma unroll
       for (int half = 0; half < kHalves; ++half) pin(acc[half]);
 #if XI_RESIDUAL
@@ -187,5 +213,9 @@ extern "C" __global__ void __launch_bounds__(384, 1)
       if (lane == 0) barrier_arrive(residual_empty + 8 * consumer);
 #endif
     }
+  }
+  if constexpr (XI_CLUSTER > 1) {
+    __syncwarp();
+    cluster_barrier();  // a block must stay while the other may still copy into its shared memory
   }
 }
