@@ -38,10 +38,12 @@ def make(name):
 
 
 def export(model, inputs, path):
+    """Networks are exported once; delete the file to have it made again."""
     batch = {k: {0: "N"} for k in inputs}
     batch["y"] = {0: "N"}
-    torch.onnx.export(model, tuple(inputs.values()), path, opset_version=17, input_names=list(inputs), output_names=["y"],
-                      dynamic_axes=batch, dynamo=False)
+    torch.onnx.export(model, tuple(inputs.values()), path + ".part", opset_version=17, input_names=list(inputs),
+                      output_names=["y"], dynamic_axes=batch, dynamo=False)
+    os.rename(path + ".part", path)
 
 
 def build(a, name, inputs, path):
@@ -160,6 +162,7 @@ def main():
     p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--seconds", type=float, default=0.5, help="of each measurement")
     p.add_argument("--no-tune", action="store_true")
+    p.add_argument("--export-only", action="store_true", help="only make the ONNX files")
     a = p.parse_args()
     os.makedirs(a.work, exist_ok=True)
     rows, failures = [], 0
@@ -167,7 +170,10 @@ def main():
         try:
             model, inputs, torch_model, make_input = make(name)
             path = os.path.join(a.work, name + ".onnx")
-            export(model, inputs, path)
+            if not os.path.exists(path):
+                export(model, inputs, path)
+            if a.export_only:
+                continue
             engines = build(a, name, inputs, path)
             for batch in a.batches:
                 peers = {}
