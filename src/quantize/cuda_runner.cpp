@@ -18,15 +18,10 @@ constexpr std::int64_t kMostImages = 16;
 /// All values of a batch stay in device memory. A fixed limit, so that the batch depends on the graph alone.
 constexpr std::size_t kArenaLimit = std::size_t{4} << 30;
 
-/// Whether images can be run together: the inputs depend on N, and nothing that doesn't is computed from what does.
-bool images_are_apart(const ir::Graph& graph) {
-  const auto depends = [&](ir::ValueId id) { return id != ir::kNone && !graph.value(id).shape.is_static(); };
-  for (const ir::NodeId id : graph.order()) {
-    const ir::Node& node = graph.node(id);
-    if (!std::any_of(node.inputs.begin(), node.inputs.end(), depends)) continue;
-    if (!std::all_of(node.outputs.begin(), node.outputs.end(), depends)) return false;
-  }
-  return std::any_of(graph.inputs().begin(), graph.inputs().end(), depends);
+/// A graph without N runs on what it is given as a whole.
+bool takes_batches(const ir::Graph& graph) {
+  const auto& inputs = graph.inputs();
+  return std::any_of(inputs.begin(), inputs.end(), [&](ir::ValueId id) { return !graph.value(id).shape.is_static(); });
 }
 
 std::shared_ptr<const cuda::Program> compile(const std::shared_ptr<const ir::Graph>& graph,
@@ -35,7 +30,7 @@ std::shared_ptr<const cuda::Program> compile(const std::shared_ptr<const ir::Gra
   options.target = target;
   options.real = cuda::Element::kF32;
   options.keep_values = true;
-  for (std::int64_t images = images_are_apart(*graph) ? kMostImages : 1;; images /= 2) {
+  for (std::int64_t images = takes_batches(*graph) ? kMostImages : 1;; images /= 2) {
     auto program = cuda::compile(graph, images, options);
     if (program->arena_bytes <= kArenaLimit || images == 1) return program;
   }

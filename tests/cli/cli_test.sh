@@ -95,6 +95,8 @@ misused 'PATTERN' "$xinfer" build "$model" --int8 "${calib[@]}" --precision nons
 misused '--shape' "$xinfer" build "$model" --fp32 --shape nonsense -o out/e
 misused 'max-batch' "$xinfer" build "$model" --fp32 --max-batch 0 -o out/e
 misused 'method' "$xinfer" build "$model" --int8 "${calib[@]}" --method guess -o out/e
+misused 'calib-device' "$xinfer" build "$model" --int8 "${calib[@]}" --calib-device tpu -o out/e
+misused 'only --int8 calibrates' "$xinfer" build "$model" --fp32 --calib-device cuda -o out/e
 
 echo "-- build, validate, run, bench, inspect, calibrate"
 printf '%s\n' tshirt trouser pullover dress coat sandal shirt sneaker bag boot >labels.txt
@@ -106,6 +108,12 @@ prints 'from the cache'
 succeeds "$xinfer" calibrate "$model" "${calib[@]}" -o alone.calib
 prints '24 samples'
 cmp -s model.calib alone.calib || complain "calibrate and build --cache write different ranges"
+if "$xinfer" doctor --json | jq -e '.gpus | length == 0' >/dev/null; then
+  fails 'no usable NVIDIA GPU' "$xinfer" calibrate "$model" "${calib[@]}" --calib-device cuda -o out/c
+else
+  succeeds "$xinfer" calibrate "$model" "${calib[@]}" --calib-device cuda -o gpu.calib
+  prints '24 samples'
+fi
 succeeds "$xinfer" build "$model" --fp32 --max-batch 8 --mean 0.286,0.286,0.286 --std 0.353,0.353,0.353 -o fp32.engine
 succeeds "$xinfer" validate int8.engine --reference "$model" --data small_test --max-drop 20 --json
 json '.samples == 30 and .engine.top1 >= 60 and .agreement >= 80 and .drop <= 20'

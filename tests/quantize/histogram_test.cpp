@@ -111,6 +111,45 @@ TEST(Histogram, MergesInAnyOrder) {
   EXPECT_EQ(with_empty, whole);
 }
 
+BinCounts counts_of(const Histogram& h) {
+  return {h.exponent(), h.count(), h.zeros(), h.nans(), h.infinities(), h.min(), h.max(), h.positive(), h.negative()};
+}
+
+TEST(Histogram, TakesCountsMadeElsewhereAsIfGivenTheValues) {
+  std::vector<float> values = wild_values(9000, 6);
+  values[8] = std::numeric_limits<float>::quiet_NaN();
+  values[3000] = std::numeric_limits<float>::infinity();
+  for (std::size_t i = 4000; i < 5000; ++i) values[i] = 0.0F;
+  const Histogram whole = histogram_of(values);
+  std::vector<Histogram> parts;
+  for (std::size_t i = 0; i < 9; ++i) parts.push_back(histogram_of({values.data() + i * 1000, 1000}));
+  for (const Histogram& part : parts) {
+    EXPECT_EQ(part.exponent(), Histogram::exponent_for(part.abs_max()));
+  }
+  Histogram forward, backward;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    forward.add(counts_of(parts[i]));
+    backward.add(counts_of(parts[parts.size() - 1 - i]));
+  }
+  EXPECT_EQ(forward, whole);
+  EXPECT_EQ(backward, whole);
+  Histogram with_nothing = whole;
+  with_nothing.add(BinCounts{});
+  EXPECT_EQ(with_nothing, whole);
+}
+
+TEST(Histogram, TellsNegativeZeroFromZeroInCounts) {
+  for (const float zero : {0.0F, -0.0F}) {
+    Histogram counted;
+    BinCounts counts;
+    counts.exponent = Histogram::exponent_for(0);
+    counts.count = counts.zeros = 2;
+    counts.min = counts.max = zero;
+    counted.add(counts);
+    EXPECT_EQ(counted, histogram_of(std::vector<float>{zero, zero}));
+  }
+}
+
 TEST(Histogram, GrowsFromTheSmallestFloatToTheLargest) {
   const float tiny = std::numeric_limits<float>::denorm_min();
   const float huge = std::numeric_limits<float>::max();
