@@ -10,6 +10,7 @@
 #include "cuda/epilogue.h"
 #include "cuda/implementations.h"
 #include "cuda/map_step.h"
+#include "cuda/pixels.h"
 #include "cuda/stem.h"
 
 namespace xinfer::cuda {
@@ -115,7 +116,12 @@ Creation create_quantize(const Request& request, const Tactic&) {
   auto step = std::make_unique<MapStep>();
   step->inputs = {taken_format(request, 0, order, dims.size())};
   step->outputs = {given_format(request, 0, order)};
-  if (feeds_stem(request, request.output_id(0))) step->outputs[0] = Format::pixels(step->outputs[0].element);
+  if (feeds_stem(request, request.output_id(0))) {
+    step->outputs[0] = Format::pixels(step->outputs[0].element);
+    if (is_plain(q)) {
+      if (auto pixels = create_pixels(dims, *step->inputs[0], step->outputs[0], q.scale())) return pixels;
+    }
+  }
   const Element from = step->inputs[0]->element, to = step->outputs[0].element;
   step->compute = to;
   const MapTerm in = real_term(view_of(dims, *step->inputs[0]), from, 0);

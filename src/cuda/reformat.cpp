@@ -4,11 +4,13 @@
 
 #include "cuda/implementations.h"
 #include "cuda/map_step.h"
+#include "cuda/pixels.h"
 #include "xinfer/core/errors.h"
 
 namespace xinfer::cuda {
 
 std::unique_ptr<Step> create_reformat(const Dims& dims, const Format& from, const Format& to) {
+  if (auto pixels = create_pixels(dims, from, to)) return pixels;
   auto step = std::make_unique<MapStep>();
   step->implementation = "reformat";
   step->compute = to.element;

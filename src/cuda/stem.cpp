@@ -1,6 +1,7 @@
 // First layers: convolutions of images of up to four channels.
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstring>
@@ -25,12 +26,24 @@ struct StemArgs {
 };
 
 // The constants of kernels/stem.cuh.
-constexpr std::int64_t kThreads = 256, kTileSide = 16, kLanes = 32, kLargestKernel = 8, kBlocksPerSm = 2;
+constexpr std::int64_t kTileSide = 16, kLanes = 32, kLargestKernel = 8;
 constexpr std::int64_t kVector = 16;  ///< bytes
+
+/// What a Tactic says.
+struct Variant {
+  bool wgmma = false;
+  int warps = 8;      ///< of a block
+  int blocks = 2;     ///< that shall fit on a multiprocessor
+  int at_once = 0;    ///< XI_AT_ONCE, of wgmma
+  bool keep = false;  ///< XI_KEEP
+};
+
+Tactic tactic_of(const Variant& v) { return {{v.wgmma ? 1 : 0, v.warps, v.blocks, v.at_once, v.keep ? 1 : 0}}; }
 
 /// How the kernels cut their work.
 struct StemShape {
-  bool half = false, wgmma = false;
+  Variant variant;
+  bool half = false;
   std::int64_t row_groups = 1;  ///< groups of four taps in a row of the kernel
   std::int64_t steps = 1;       ///< of k
   std::int64_t tiles = 8;       ///< XI_TILES
@@ -43,10 +56,10 @@ struct StemShape {
   std::int64_t vectors() const { return chunks * steps * chunk_channels() * 2; }  ///< of all weights
 };
 
-StemShape shape_of(const ConvGeometry& g, const Request& request, bool wgmma) {
+StemShape shape_of(const ConvGeometry& g, const Request& request, const Variant& variant) {
   StemShape s;
+  s.variant = variant;
   s.half = request.input_element(0) == Element::kF16;
-  s.wgmma = wgmma;
   s.row_groups = div_up(g.width.kernel, 4);
   const std::int64_t groups = g.height.kernel * s.row_groups;
   s.steps = s.half ? groups : div_up(groups, 2);
@@ -98,10 +111,10 @@ void for_each_weight(const StemShape& s, F&& f) {
   };
   for (std::int64_t chunk = 0; chunk < s.chunks; ++chunk) {
     for (std::int64_t step = 0; step < s.steps; ++step) {
-      for (std::int64_t tile = 0; s.wgmma && tile < s.tiles; ++tile) {
+      for (std::int64_t tile = 0; s.variant.wgmma && tile < s.tiles; ++tile) {
         for (std::int64_t at = 0; at < 2 * 8 * 4; ++at) put(chunk, step, tile, at / 4 % 8, at % 4, at / 32);
       }
-      for (std::int64_t pair = 0; !s.wgmma && pair < s.tiles / 2; ++pair) {
+      for (std::int64_t pair = 0; !s.variant.wgmma && pair < s.tiles / 2; ++pair) {
         for (std::int64_t at = 0; at < kLanes * 4; ++at) {
           put(chunk, step, pair * 2 + at / 2 % 2, at / 4 / 4, at / 4 % 4, at % 2);
         }
@@ -130,7 +143,7 @@ std::vector<std::byte> pack(const Tensor& weights, const ConvGeometry& g, const 
 }
 
 Resident weights_of(const Tensor& weights, const ConvGeometry& g, const StemShape& s) {
-  return {fmt::format("stem {} {} {} {} {}", xinfer::to_string(weights.shape()), s.tiles, s.run, s.wgmma,
+  return {fmt::format("stem {} {} {} {} {}", xinfer::to_string(weights.shape()), s.tiles, s.run, s.variant.wgmma,
                       hash_bytes(weights.raw(), weights.bytes())),
           [weights, g, s] {
             if (s.half) return pack<float>(weights, g, s, half_bits);
@@ -156,8 +169,9 @@ class StemStep final : public Step {
     args.tiles_h = narrow(div_up(g.height.out, kTileSide)), args.tiles_w = narrow(div_up(g.width.out, kTileSide));
     args.tiles = narrow(tiles());
     args.epilogue = epilogue.args(frame);
-    const std::int64_t blocks = std::min(tiles(), kBlocksPerSm * frame.sm_count);
-    gpu::Launch launch = launch_of(blocks * kThreads, kThreads);
+    const std::int64_t blocks = std::min(tiles(), resident * frame.sm_count);
+    const std::int64_t threads = s.variant.warps * kLanes;
+    gpu::Launch launch = launch_of(blocks * threads, static_cast<std::uint32_t>(threads));
     launch.shared_bytes = static_cast<std::uint32_t>(s.shared_bytes);
     launch.args.add(args);
     launches.push_back(std::move(launch));
@@ -168,6 +182,7 @@ class StemStep final : public Step {
   ConvGeometry g;
   StemShape s;
   Epilogue epilogue;
+  std::int64_t resident = 1;  ///< blocks on one multiprocessor
 };
 
 /// Why the node is none that the kernel takes; empty when it is.
@@ -201,16 +216,25 @@ std::string refusal_of(const Request& request, const ConvGeometry& g) {
 }  // namespace
 
 std::vector<Tactic> stem_tactics(const Request& request) {
-  if (request.target.arch.has_wgmma()) return {Tactic{{1}}, Tactic{{0}}};
-  return {Tactic{{0}}};
+  const Tactic portable = tactic_of({});
+  if (!request.target.arch.has_wgmma()) return {portable};
+  std::vector<Tactic> tactics;
+  const auto add = [&](const Variant& v) { tactics.push_back(tactic_of(v)); };
+  if (request.output_dims()[1] <= 64)
+    add({true, 4, 4, 7, true}), add({true, 4, 4, 4, true}), add({true, 8, 2, 7, true});
+  add({true, 4, 4, 7, false}), add({true, 4, 5, 4, false}), add({true, 4, 6, 3, false});
+  tactics.push_back(portable);
+  return tactics;
 }
 
 Creation create_stem_conv(const Request& request, const Tactic& tactic) {
   const auto& attrs = request.node.as<ir::ConvAttrs>();
   const ConvGeometry g = conv_geometry(request);
   if (std::string reason = refusal_of(request, g); !reason.empty()) return Refusal{std::move(reason)};
-  const int variant = tactic.values.empty() ? stem_tactics(request).front().values.at(0) : tactic.values.at(0);
-  const StemShape s = shape_of(g, request, variant == 1);
+  const Tactic chosen = tactic.values.size() == 5 ? tactic : stem_tactics(request).front();
+  const auto& numbers = chosen.values;
+  const StemShape s = shape_of(g, request, {numbers[0] == 1, numbers[1], numbers[2], numbers[3], numbers[4] == 1});
+  if (s.variant.keep && s.chunks > 1) return Refusal{"the tables of several chunks don't stay in registers"};
   constexpr std::int64_t kMostShared = 99 * 1024;  // what the smallest architectures from sm_80 on give a block
   if (s.shared_bytes > std::min(static_cast<std::int64_t>(request.target.shared_limit), kMostShared)) {
     return Refusal{"the patch of the image and the weights don't fit into shared memory"};
@@ -220,19 +244,26 @@ Creation create_stem_conv(const Request& request, const Tactic& tactic) {
 
   auto step = std::make_unique<StemStep>(g, s, std::get<Epilogue>(std::move(end)));
   const Element element = request.input_element(0);
-  gpu::KernelSource source{s.wgmma ? "stem_wgmma.cu" : "stem.cu", s.wgmma ? "stem_wgmma" : "stem_conv", {}, ""};
+  gpu::KernelSource source{
+      s.variant.wgmma ? "stem_wgmma.cu" : "stem.cu", s.variant.wgmma ? "stem_wgmma" : "stem_conv", {}, ""};
   source.define("XI_T", device_name_of(element));
   source.define("XI_KH", g.height.kernel).define("XI_KW", g.width.kernel);
   source.define("XI_SH", g.height.stride).define("XI_SW", g.width.stride);
   source.define("XI_ALIGN", s.align).define("XI_SHIFT", s.shift).define("XI_TILES", s.tiles);
+  source.define("XI_WARPS", s.variant.warps).define("XI_BLOCKS", s.variant.blocks);
+  source.define("XI_KEEP", s.variant.keep ? 1 : 0);
+  if (s.variant.wgmma) source.define("XI_AT_ONCE", s.variant.at_once);
   step->epilogue.define(source);
   step->kernels.push_back(std::move(source));
   step->residents.push_back(weights_of(*request.input(1).constant, g, s));
   step->epilogue.add_residents(*step);
+  // The limit of one block is nearly all that a multiprocessor has; each block takes 1 KiB more.
+  step->resident = std::clamp<std::int64_t>(
+      static_cast<std::int64_t>(request.target.shared_limit) / (s.shared_bytes + 1024), 1, s.variant.blocks);
   step->inputs.assign(request.node.inputs.size(), std::nullopt);
   step->inputs[0] = Format::pixels(element);
   step->outputs = {Format::nhwc(request.output_element())};
-  step->implementation = fmt::format("stem:{}:{}", s.wgmma ? "wgmma" : "mma", s.chunk_channels());
+  step->implementation = fmt::format("stem:{}:{}", s.variant.wgmma ? "wgmma" : "mma", fmt::join(numbers, "x"));
   step->compute = element;
   step->macs = g.macs();
   return step;

@@ -20,13 +20,13 @@ __device__ __forceinline__ void multiply(float (&d)[4], const u32 (&a)[4], u32 b
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
-extern "C" __global__ void __launch_bounds__(kThreads, 2) stem_conv(const __grid_constant__ StemArgs a) {
+extern "C" __global__ void __launch_bounds__(kThreads, XI_BLOCKS) stem_conv(const __grid_constant__ StemArgs a) {
   extern __shared__ Vector16 shared[];  // two patches, weights, tables
   const Vector16* const weights = shared + 2 * kPatchBytes / 16;
-  float* const tables = reinterpret_cast<float*>(shared + 2 * kPatchBytes / 16 + a.chunks * kChunkVectors);
+  float* const table_memory = reinterpret_cast<float*>(shared + 2 * kPatchBytes / 16 + a.chunks * kChunkVectors);
   const u32 patches = shared_address(shared);
   launch_next();
-  copy_weights(a, shared_address(weights), tables);
+  const StemTables tables = copy_weights(a, shared_address(weights), table_memory);
   wait_for_previous();
   int tile = static_cast<int>(blockIdx.x);
   if (tile < a.tiles) copy_patch(a, tile_at(a, tile), patches);

@@ -10,7 +10,8 @@
 //
 // Macros beside the epilogue's: XI_T (s8, u8, half_t), XI_KH, XI_KW, XI_SH, XI_SW (kernel and strides), XI_ALIGN (pixels
 // that are copied at once: 16 bytes of them where rows allow it, or 1), XI_SHIFT (columns that the patch begins before
-// the first tap, so that copies are aligned), XI_TILES (columns of 8 output channels computed at once: 4 or 8).
+// the first tap, so that copies are aligned), XI_TILES (columns of 8 output channels computed at once: 4 or 8),
+// XI_WARPS and XI_BLOCKS (warps of a block, and blocks that shall fit on a multiprocessor), XI_KEEP (see StemTables).
 #include "epilogue.cuh"
 #include "lanes.cuh"
 
@@ -26,7 +27,7 @@ struct StemArgs {
 };
 
 constexpr bool kHalf = same_type<XI_T, half_t>;
-constexpr int kThreads = 256, kTileSide = 16;
+constexpr int kThreads = XI_WARPS * 32, kTileSide = 16;
 constexpr int kPixelWords = kHalf ? 2 : 1;
 constexpr int kRowGroups = (XI_KW + 3) / 4;
 constexpr int kGroups = XI_KH * kRowGroups;
@@ -116,27 +117,50 @@ __device__ __forceinline__ int place_of(int row, int lane) {
   return row * XI_SH * kRowWords + (lane / 4 * XI_SW + lane % 4 + XI_SHIFT) * kPixelWords;
 }
 
+constexpr int kLane = 2 * XI_TILES;  // output channels of a lane
+constexpr int kFullRun = 16 / static_cast<int>(sizeof(XI_OUT_T));
+constexpr int kRun = kLane < kFullRun ? kLane : kFullRun;  // neighbours among them
+
+/// The first channel of a lane's run.
+__device__ __forceinline__ int channel_of(int chunk, int run) {
+  return chunk * kChunkChannels + run * 4 * kRun + static_cast<int>(threadIdx.x) % 4 * kRun;
+}
+
+/// Multipliers and biases of the lane's channels: in registers (XI_KEEP, where there is one chunk), or in shared memory.
+struct StemTables {
+#if XI_KEEP
+  float m[kLane], b[kLane];
+#else
+  const float* all;  ///< multipliers, then biases
+#endif
+};
+
 /// Ends one row of 16 output pixels for the channels of a chunk. The lane holds columns 2t and 2t + 1 (t = lane % 4) of
-/// each tile of pixels lane / 4 (acc[.][0..1]) and lane / 4 + 8 (acc[.][2..3]); `tables` are multipliers, then biases.
+/// each tile of pixels lane / 4 (acc[.][0..1]) and lane / 4 + 8 (acc[.][2..3]).
 __device__ __forceinline__ void finish_row(const StemArgs& a, const StemTile& tile, int row, int chunk,
-                                           const float* tables, const Acc (&acc)[XI_TILES][4]) {
-  constexpr int kLane = 2 * XI_TILES;  // channels of a lane
-  constexpr int kFull = 16 / static_cast<int>(sizeof(XI_OUT_T));
-  constexpr int kRun = kLane < kFull ? kLane : kFull;
+                                           const StemTables& tables, const Acc (&acc)[XI_TILES][4]) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
   const int y = tile.row + row, x = tile.column + lane / 4;
   if (y >= a.out_h) return;
   XI_OUT_T* const to = a.y + ((static_cast<u64>(tile.image) * a.out_h + y) * a.out_w + x) * a.out_pitch;
 #pragma unroll
   for (int run = 0; run < kLane / kRun; ++run) {
-    const int channel = chunk * kChunkChannels + run * 4 * kRun + lane % 4 * kRun;
+    const int channel = channel_of(chunk, run);
     if (channel >= a.out_pitch) continue;
     u32 words[2][words_of<XI_OUT_T, kRun>];
 #pragma unroll
     for (int part = 0; part < kRun / 4; ++part) {
       float m[4], b[4];
-      load_lanes<float, 4>(tables + channel + 4 * part, m);
-      load_lanes<float, 4>(tables + a.chunks * kChunkChannels + channel + 4 * part, b);
+#if XI_KEEP
+#pragma unroll
+      for (int c = 0; c < 4; ++c) {
+        m[c] = tables.m[run * kRun + 4 * part + c];
+        b[c] = tables.b[run * kRun + 4 * part + c];
+      }
+#else
+      load_lanes<float, 4>(tables.all + channel + 4 * part, m);
+      load_lanes<float, 4>(tables.all + a.chunks * kChunkChannels + channel + 4 * part, b);
+#endif
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
         float v[4];
@@ -157,12 +181,23 @@ __device__ __forceinline__ void finish_row(const StemArgs& a, const StemTile& ti
 }
 
 /// Starts to copy weights and tables, which stay for the whole kernel.
-__device__ __forceinline__ void copy_weights(const StemArgs& a, u32 weights, float* tables) {
+__device__ __forceinline__ StemTables copy_weights(const StemArgs& a, u32 weights, float* shared) {
   for (int i = static_cast<int>(threadIdx.x); i < a.chunks * kChunkVectors; i += kThreads) {
     copy_async<16>(weights + i * 16, a.weights + i, true);
   }
-  for (int i = static_cast<int>(threadIdx.x); i < a.chunks * kChunkChannels; i += kThreads) {
-    tables[i] = a.epilogue.multiplier[i];
-    tables[a.chunks * kChunkChannels + i] = a.epilogue.bias[i];
+  StemTables tables;
+#if XI_KEEP
+#pragma unroll
+  for (int i = 0; i < kLane; ++i) {
+    tables.m[i] = a.epilogue.multiplier[channel_of(0, i / kRun) + i % kRun];
+    tables.b[i] = a.epilogue.bias[channel_of(0, i / kRun) + i % kRun];
   }
+#else
+  for (int i = static_cast<int>(threadIdx.x); i < a.chunks * kChunkChannels; i += kThreads) {
+    shared[i] = a.epilogue.multiplier[i];
+    shared[a.chunks * kChunkChannels + i] = a.epilogue.bias[i];
+  }
+  tables.all = shared;
+#endif
+  return tables;
 }

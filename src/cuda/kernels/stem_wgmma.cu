@@ -1,6 +1,8 @@
 // First layers by wgmma (sm_90a); see stem.cuh. A warpgroup computes four rows of 16 output pixels at once: A comes from
 // registers, B from shared memory.
 //
+// Macros beside those of stem.cuh: XI_AT_ONCE (steps whose A registers a lane holds).
+//
 // Weights: [chunk][step][8 channels][half of k] core matrices of 8 channels x 16 bytes.
 #include "hopper.cuh"
 #include "stem.cuh"
@@ -45,19 +47,20 @@ __device__ __forceinline__ u64 weights_at(u32 shared) {
   return static_cast<u64>((shared & 0x3ffff) >> 4) | (kAlongK << 16) | (kAlongN << 32);
 }
 
-constexpr int kAtOnce = 7;  // steps whose A registers a lane holds
+constexpr int kAtOnce = XI_AT_ONCE;
+constexpr int kParts = kTileSide / XI_WARPS;  // quarters of a tile that one warpgroup computes
 
-extern "C" __global__ void __launch_bounds__(kThreads, 2) stem_wgmma(const __grid_constant__ StemArgs a) {
+extern "C" __global__ void __launch_bounds__(kThreads, XI_BLOCKS) stem_wgmma(const __grid_constant__ StemArgs a) {
   extern __shared__ Vector16 shared[];  // two patches, weights, tables
-  float* const tables = reinterpret_cast<float*>(shared + 2 * kPatchBytes / 16 + a.chunks * kChunkVectors);
+  float* const table_memory = reinterpret_cast<float*>(shared + 2 * kPatchBytes / 16 + a.chunks * kChunkVectors);
   const u32 patches = shared_address(shared), weights = patches + 2 * kPatchBytes;
   launch_next();
-  copy_weights(a, weights, tables);
+  const StemTables tables = copy_weights(a, weights, table_memory);
   wait_for_previous();
   int tile = static_cast<int>(blockIdx.x);
   if (tile < a.tiles) copy_patch(a, tile_at(a, tile), patches);
   const int lane = static_cast<int>(threadIdx.x) % 32;
-  const int row = static_cast<int>(threadIdx.x) / 128 * 8 + static_cast<int>(threadIdx.x) / 32 % 4;
+  const int row = static_cast<int>(threadIdx.x) / 128 * 4 * kParts + static_cast<int>(threadIdx.x) / 32 % 4;
   const int place = place_of(row, lane);
   wait_for_copies();
   asm volatile("fence.proxy.async.shared::cta;" ::: "memory");  // wgmma reads the weights
@@ -70,8 +73,8 @@ extern "C" __global__ void __launch_bounds__(kThreads, 2) stem_wgmma(const __gri
     const StemTile here = tile_at(a, tile);
     const u32* const patch = reinterpret_cast<const u32*>(shared + buffer * (kPatchBytes / 16)) + place;
 #pragma unroll 1
-    for (int part = 0; part < 2 * a.chunks; ++part) {
-      const int chunk = part >> 1, further = (part & 1) * 4;  // rows
+    for (int part = 0; part < kParts * a.chunks; ++part) {
+      const int chunk = part / kParts, further = part % kParts * 4;  // rows
       const u32* const mine = patch + further * XI_SH * kRowWords;
       const u64 b = weights_at(weights + chunk * kChunkVectors * 16);
       Acc acc[XI_TILES][4];
