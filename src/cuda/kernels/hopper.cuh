@@ -103,7 +103,11 @@ __device__ __forceinline__ u32 cluster_rank() {
   asm("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
   return rank;
 }
-/// All threads of the cluster; shared memory written before is visible to all after.
+/// All threads of all blocks of the cluster: they have started, or have come so far. Orders barriers made ready before
+/// (barrier_init_done), no other memory: release and acquire would cost a fence of all memory, about a microsecond.
+__device__ __forceinline__ void cluster_arrive() { asm volatile("barrier.cluster.arrive.relaxed;" ::: "memory"); }
+__device__ __forceinline__ void cluster_wait() { asm volatile("barrier.cluster.wait;" ::: "memory"); }
+/// The same with an order of all memory.
 __device__ __forceinline__ void cluster_barrier() {
   asm volatile("barrier.cluster.arrive.release;\nbarrier.cluster.wait.acquire;" ::: "memory");
 }
@@ -113,9 +117,16 @@ __device__ __forceinline__ u32 in_block(u32 shared, u32 rank) {
   asm("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(address) : "r"(shared), "r"(rank));
   return address;
 }
-/// Arrives at a barrier of another block: an address from in_block().
+/// Arrives at a barrier of another block: an address from in_block(). Orders no memory (see cluster_arrive).
 __device__ __forceinline__ void barrier_arrive_remote(u32 barrier) {
   asm volatile("mbarrier.arrive.shared::cluster.b64 _, [%0];" ::"r"(barrier) : "memory");
+}
+/// Stores 16 bytes into another block's shared memory; that block's barrier counts them. Addresses from in_block().
+__device__ __forceinline__ void store_remote(u32 to, u32 a, u32 b, u32 c, u32 d, u32 barrier) {
+  asm volatile(
+      "st.async.weak.shared::cluster.mbarrier::complete_tx::bytes.v4.b32 [%0], {%1, %2, %3, %4}, [%5];" ::"r"(to),
+      "r"(a), "r"(b), "r"(c), "r"(d), "r"(barrier)
+      : "memory");
 }
 
 // ---- warpgroup ----

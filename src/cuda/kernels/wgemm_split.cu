@@ -1,6 +1,6 @@
 // GEMM and convolution on Hopper for few output tiles: a cluster of XI_SPLIT blocks shares the K of one tile of
 // 64 x XI_BN outputs. Every block fetches all panels of its part at once (weights before the kernel before has ended),
-// multiplies, and leaves its sums in shared memory; then each block adds up and ends its share of the tile.
+// multiplies, and sends its sums, row by row, to the block that ends that row: each ends its share of the rows.
 //
 // Macros: see wgemm.cuh; XI_SPLIT 2, 4 or 8.
 #include "wgemm.cuh"
@@ -9,11 +9,14 @@ inline constexpr int kRows = 64;
 inline constexpr int kChunks = kChannels / 4;                        ///< of four channels, in one store of wgemm.cuh
 inline constexpr int kItems = kRows * XI_BN / 4 / (XI_SPLIT * 128);  ///< chunks that one thread ends
 
-__device__ __forceinline__ void load4(Accumulator (&v)[4], u32 cluster_address) {
+inline constexpr int kOwnRows = kRows / XI_SPLIT;        ///< rows that one block ends
+inline constexpr u32 kSumsBytes = kOwnRows * XI_BN * 4;  ///< of one block's part, for them
+
+__device__ __forceinline__ void load4(Accumulator (&v)[4], u32 shared) {
   u32 w[4];
-  asm volatile("ld.shared::cluster.v4.u32 {%0, %1, %2, %3}, [%4];"
+  asm volatile("ld.shared.v4.u32 {%0, %1, %2, %3}, [%4];"
                : "=r"(w[0]), "=r"(w[1]), "=r"(w[2]), "=r"(w[3])
-               : "r"(cluster_address)
+               : "r"(shared)
                : "memory");
 #pragma unroll
   for (int i = 0; i < 4; ++i) {
@@ -26,12 +29,6 @@ __device__ __forceinline__ void load4(Accumulator (&v)[4], u32 cluster_address) 
 }
 __device__ __forceinline__ u32 bits_of(float x) { return __float_as_uint(x); }
 __device__ __forceinline__ u32 bits_of(s32 x) { return static_cast<u32>(x); }
-
-/// Where the sums of chunk `chunk` of a thread's store number `store` lie: free of bank conflicts for threads that go
-/// along `thread` or along (chunk, thread).
-__device__ __forceinline__ u32 sums_at(u32 store, u32 chunk, u32 thread) {
-  return ((store * kChunks + chunk) * 128 + (thread ^ (chunk * 2))) * 16;
-}
 
 template <class Out>
 __device__ __forceinline__ void store4(Out* to, const float (&y)[4]) {
@@ -56,11 +53,14 @@ extern "C" __global__ void __cluster_dims__(XI_SPLIT, 1, 1) __launch_bounds__(12
   const s32 begin = args.panels * static_cast<s32>(rank) / XI_SPLIT;
   const u32 count = args.panels * static_cast<s32>(rank + 1) / XI_SPLIT - begin;
   const u32 most = (args.panels + XI_SPLIT - 1) / XI_SPLIT;  // the same in every block: addresses must agree
-  const u32 weights = base + most * kPanel, sums = weights + most * kWeightPanel, full = sums + kRows * XI_BN * 4;
+  const u32 weights = base + most * kPanel, sums = weights + most * kWeightPanel;
+  const u32 full = sums + XI_SPLIT * kSumsBytes, received = full + 8 * most;
   if (threadIdx.x == 0) {
 #pragma unroll 1
     for (u32 p = 0; p < count; ++p) barrier_init(full + 8 * p, 1);
+    barrier_init(received, 1);
     barrier_init_done();
+    barrier_expect(received, XI_SPLIT * kSumsBytes);
     prefetch_map(&activations);
     const u8* from = args.weights + (static_cast<u64>(channel_tile) * args.panels + begin) * kWeightPanel;
 #pragma unroll 1
@@ -69,6 +69,7 @@ extern "C" __global__ void __cluster_dims__(XI_SPLIT, 1, 1) __launch_bounds__(12
       copy_bulk(weights + p * kWeightPanel, from + p * kWeightPanel, kWeightPanel, full + 8 * p);
     }
   }
+  cluster_arrive();
   __syncthreads();
   wait_for_previous();
   if (threadIdx.x == 0) {
@@ -96,7 +97,7 @@ extern "C" __global__ void __cluster_dims__(XI_SPLIT, 1, 1) __launch_bounds__(12
     const u32 item = (rank * kItems + i) * 128 + threadIdx.x;
     const u32 r = item / (XI_BN / 4), in_row = item % (XI_BN / 4);
     const u32 chunk = in_row % kChunks, t = in_row / kChunks % 4, group = in_row / (4 * kChunks);
-    from[i] = sums_at(group * 2 + r % 16 / 8, chunk, r / 16 * 32 + r % 8 * 4 + t);
+    from[i] = sums + (item - rank * kItems * 128) * 16;
     row[i] = row_tile * kRows + r;
     channel[i] = channel_tile * XI_BN + group * 4 * kChannels + t * kChannels + chunk * 4;
     const s32 at = ((channel_tile * kGroups + group) * kChunks + chunk) * 4 + t;
@@ -132,24 +133,30 @@ extern "C" __global__ void __cluster_dims__(XI_SPLIT, 1, 1) __launch_bounds__(12
   }
   mma_wait<0>();
   pin(acc);
+  cluster_wait();  // every block's barriers are ready
 #pragma unroll
-  for (int store = 0; store < kGroups * 2; ++store) {
+  for (int h = 0; h < 2; ++h) {
+    const u32 r = threadIdx.x / 32 * 16 + threadIdx.x % 32 / 4 + 8 * h, owner = r / kOwnRows;
+    const u32 line = in_block(sums + rank * kSumsBytes + r % kOwnRows * (XI_BN * 4), owner);
+    const u32 barrier = in_block(received, owner);
 #pragma unroll
-    for (int chunk = 0; chunk < kChunks; ++chunk) {
-      // Channels 4 chunk .. 4 chunk + 3 of this store are columns j = 2 chunk and 2 chunk + 1 of its group.
-      const int j = kChannels / 2 * (store / 2) + 2 * chunk, h = store % 2;
-      asm volatile("st.shared.v4.u32 [%0], {%1, %2, %3, %4};" ::"r"(sums + sums_at(store, chunk, threadIdx.x)),
-                   "r"(bits_of(acc[4 * j + 2 * h])), "r"(bits_of(acc[4 * j + 2 * h + 1])),
-                   "r"(bits_of(acc[4 * (j + 1) + 2 * h])), "r"(bits_of(acc[4 * (j + 1) + 2 * h + 1]))
-                   : "memory");
+    for (int group = 0; group < kGroups; ++group) {
+#pragma unroll
+      for (int chunk = 0; chunk < kChunks; ++chunk) {
+        // Channels 4 chunk .. 4 chunk + 3 of a thread's store are columns j = 2 chunk and 2 chunk + 1 of its group.
+        const int j = kChannels / 2 * group + 2 * chunk;
+        const u32 in_row = (group * 4 + threadIdx.x % 4) * kChunks + chunk;
+        store_remote(line + in_row * 16, bits_of(acc[4 * j + 2 * h]), bits_of(acc[4 * j + 2 * h + 1]),
+                     bits_of(acc[4 * (j + 1) + 2 * h]), bits_of(acc[4 * (j + 1) + 2 * h + 1]), barrier);
+      }
     }
   }
-  cluster_barrier();
+  barrier_wait(received, 0);  // nobody writes here any more, so that this block may end before the others
 #pragma unroll
   for (int i = 0; i < kItems; ++i) {
     Accumulator parts[XI_SPLIT][4];
 #pragma unroll
-    for (u32 block = 0; block < XI_SPLIT; ++block) load4(parts[block], in_block(sums + from[i], block));
+    for (u32 block = 0; block < XI_SPLIT; ++block) load4(parts[block], from[i] + block * kSumsBytes);
     const float m[4] = {multiplier[i].x, multiplier[i].y, multiplier[i].z, multiplier[i].w};
     const float b[4] = {bias[i].x, bias[i].y, bias[i].z, bias[i].w};
     float y[4];
@@ -168,5 +175,4 @@ extern "C" __global__ void __cluster_dims__(XI_SPLIT, 1, 1) __launch_bounds__(12
       store4(static_cast<XI_OUT_T*>(args.output) + static_cast<u64>(row[i]) * args.pitch + channel[i], y);
     }
   }
-  cluster_barrier();  // a block's sums must live until all have read them
 }

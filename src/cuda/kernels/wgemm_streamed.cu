@@ -68,10 +68,10 @@ extern "C" __global__ void XI_CLUSTER_DIMS __launch_bounds__(384, 1)
     barrier_init_done();
     prefetch_map(&activations);
   }
+  __syncthreads();
   if constexpr (XI_CLUSTER > 1) {
-    cluster_barrier();
-  } else {
-    __syncthreads();
+    cluster_arrive();
+    cluster_wait();
   }
 
   if (threadIdx.x < 128) {
