@@ -105,6 +105,64 @@ TEST(Calibrate, NamesTensorAndImageOfANan) {
                   AllOf(HasSubstr("'x' (a graph input) has 1 NaN and 0 infinite values"), HasSubstr("image 2"))));
 }
 
+/// Takes several images at once, as a GPU does, and remembers how many.
+class BatchRunner final : public Runner {
+ public:
+  explicit BatchRunner(const ir::Graph& graph) : graph_(graph), single_(reference_runner(graph)) {}
+  std::int64_t max_images() const override { return 4; }
+  void run(std::span<const Tensor> inputs, std::int64_t images, std::span<Histogram* const> histograms) override {
+    calls.push_back(images);
+    for (std::int64_t i = 0; i < images; ++i) {
+      std::vector<Tensor> image(inputs.begin(), inputs.end());
+      for (std::size_t k = 0; k < image.size(); ++k) {
+        const ir::Shape& shape = graph_.value(graph_.inputs()[k]).shape;
+        EXPECT_EQ(image[k].shape(), shape.at(images));
+        if (!shape.is_static()) image[k] = image[k].rows(i * shape[0].value, (i + 1) * shape[0].value);
+      }
+      single_->run(image, 1, histograms);
+    }
+  }
+  std::vector<std::int64_t> calls;
+
+ private:
+  const ir::Graph& graph_;
+  std::shared_ptr<Runner> single_;
+};
+
+TEST(Calibrate, GivesARunnerThePowersOfTwoThatItTakes) {
+  const Net net = small_net();
+  const std::vector<Tensor> batch = random_batch(net.graph, 11, 1);
+  const auto runner = std::make_shared<BatchRunner>(net.graph);
+  CalibrateOptions options;
+  std::vector<std::int64_t> done;
+  options.progress = [&](std::int64_t images, std::int64_t) {
+    done.push_back(images);
+    return true;
+  };
+  Calibrator several(net.graph, runner, options);
+  several.add(batch);
+  EXPECT_THAT(runner->calls, ElementsAre(4, 4, 2, 1));
+  EXPECT_THAT(done, ElementsAre(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11));
+  Calibrator single(net.graph, reference_runner(net.graph));
+  single.add(batch);
+  EXPECT_EQ(several.histograms(), single.histograms());
+}
+
+TEST(Calibrate, NamesTheImageWithinABatch) {
+  const Net net = small_net();
+  Tensor images = random_tensor({11, 3, 8, 8}, 3);
+  images.data<float>()[6 * 3 * 8 * 8 + 5] = std::numeric_limits<float>::infinity();
+  images.data<float>()[7 * 3 * 8 * 8 + 5] = std::numeric_limits<float>::quiet_NaN();
+  const auto runner = std::make_shared<BatchRunner>(net.graph);
+  Calibrator calibrator(net.graph, runner);
+  calibrator.add(std::vector<Tensor>{random_tensor({1, 3, 8, 8}, 4)});
+  const std::vector<Tensor> batch{images};
+  EXPECT_THAT([&] { calibrator.add(batch); },
+              ThrowsMessage<CalibrationError>(
+                  AllOf(HasSubstr("'x' (a graph input) has 0 NaN and 1 infinite values"), HasSubstr("image 7"))));
+  EXPECT_THAT(runner->calls, ElementsAre(1, 4, 4, 1, 1, 1));
+}
+
 TEST(Calibrate, NamesTheNodeOfAnInfinity) {
   const Net net = small_net();
   Calibrator calibrator(net.graph, reference_runner(net.graph));
