@@ -89,8 +89,12 @@ def graphed(model, x):
     torch.cuda.current_stream().wait_stream(stream)
     graph = torch.cuda.CUDAGraph()
     with torch.no_grad(), torch.cuda.graph(graph):
-        model(x)
-    return graph.replay
+        output = model(x)
+
+    def replay(keep=(model, x, output)):  # the graph holds their addresses, not them
+        graph.replay()
+
+    return replay
 
 
 def peer(variant, model, x):
