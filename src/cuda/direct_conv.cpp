@@ -125,7 +125,7 @@ std::optional<std::string> set_types(const Request& request, Plan& plan) {
 std::optional<std::string> too_large(const Plan& plan, std::int64_t rows, std::int64_t inner) {
   if (rows <= 0 || inner <= 0 || plan.args.channels <= 0) return "an operand is empty";
   if (rows >= kMaxIndex / 2 || inner >= kMaxIndex / 2) return "an operand is too large for 32-bit indices";
-  if (plan.args.batches > kMaxGridAxis * kMaxGridAxis) return "too many batches of matrices";
+  if (plan.args.batches == kMaxIndex) return "too many batches of matrices";
   return std::nullopt;
 }
 
@@ -221,7 +221,7 @@ std::variant<Plan, std::string> plan_matmul(const Request& request) {
 class DirectStep final : public Step {
  public:
   DirectStep(const Request& request, Plan plan, Epilogue epilogue, Order order)
-      : epilogue_(std::move(epilogue)), plan_(std::move(plan)) {
+      : epilogue_(std::move(epilogue)), plan_(plan) {
     set_formats(*this, request, order, true);
     if (request.has(2)) inputs[2] = std::nullopt;  // folded into the epilogue's table
     if (plan_.packs) {
