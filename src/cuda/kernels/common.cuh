@@ -46,7 +46,7 @@ __device__ __forceinline__ float from_float<float>(float x) {
 template <>
 __device__ __forceinline__ half_t from_float<half_t>(float x) {
   half_t y;
-  const float bounded = x > 65504.0f && x < __int_as_float(0x7f800000) ? 65504.0f
+  const float bounded = x > 65504.0f && x < __int_as_float(0x7f800000)    ? 65504.0f
                         : x < -65504.0f && x > __int_as_float(0xff800000) ? -65504.0f
                                                                           : x;
   asm("cvt.rn.f16.f32 %0, %1;" : "=h"(y.bits) : "f"(bounded));
@@ -75,9 +75,7 @@ __device__ __forceinline__ u32 pack4(float a, float b, float c, float d);
 template <>
 __device__ __forceinline__ u32 pack4<s8>(float a, float b, float c, float d) {
   u32 high, all;
-  asm("cvt.pack.sat.s8.s32.b32 %0, %1, %2, %3;"
-      : "=r"(high)
-      : "r"(__float2int_rn(d)), "r"(__float2int_rn(c)), "r"(0));
+  asm("cvt.pack.sat.s8.s32.b32 %0, %1, %2, %3;" : "=r"(high) : "r"(__float2int_rn(d)), "r"(__float2int_rn(c)), "r"(0));
   asm("cvt.pack.sat.s8.s32.b32 %0, %1, %2, %3;"
       : "=r"(all)
       : "r"(__float2int_rn(b)), "r"(__float2int_rn(a)), "r"(high));
@@ -86,9 +84,7 @@ __device__ __forceinline__ u32 pack4<s8>(float a, float b, float c, float d) {
 template <>
 __device__ __forceinline__ u32 pack4<u8>(float a, float b, float c, float d) {
   u32 high, all;
-  asm("cvt.pack.sat.u8.s32.b32 %0, %1, %2, %3;"
-      : "=r"(high)
-      : "r"(__float2int_rn(d)), "r"(__float2int_rn(c)), "r"(0));
+  asm("cvt.pack.sat.u8.s32.b32 %0, %1, %2, %3;" : "=r"(high) : "r"(__float2int_rn(d)), "r"(__float2int_rn(c)), "r"(0));
   asm("cvt.pack.sat.u8.s32.b32 %0, %1, %2, %3;"
       : "=r"(all)
       : "r"(__float2int_rn(b)), "r"(__float2int_rn(a)), "r"(high));

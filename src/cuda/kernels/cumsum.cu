@@ -1,7 +1,7 @@
 // CumSum along one axis. Floats are summed in double, halves in float, integers modulo 2^64.
 //
-// Macros: XI_T and XI_OUT_T, the elements; XI_THREADS that share one column (1, 32, 512); XI_ITEMS that one thread takes
-// at once; XI_EXCLUSIVE and XI_REVERSE, 1 or 0.
+// Macros: XI_T and XI_OUT_T, the elements; XI_THREADS that share one column (1, 32, 512); XI_ITEMS that one thread
+// takes at once; XI_EXCLUSIVE and XI_REVERSE, 1 or 0.
 #include "lanes.cuh"
 
 constexpr u32 kBlock = XI_THREADS == 512 ? 512 : 256;

@@ -138,8 +138,10 @@ extern "C" __global__ void __launch_bounds__(256, 1) depthwise_dot(const Depthwi
       u32 window[kGroups + 1][4];
 #pragma unroll
       for (int g = 0; g < kGroups; ++g) {
-        if (g + 1 < kGroups) transpose<4>(raw + u * kShare * XI_SW + 4 * g, window[g]);
-        else transpose<kUsed - 4 * (kGroups - 1)>(raw + u * kShare * XI_SW + 4 * g, window[g]);
+        if (g + 1 < kGroups)
+          transpose<4>(raw + u * kShare * XI_SW + 4 * g, window[g]);
+        else
+          transpose<kUsed - 4 * (kGroups - 1)>(raw + u * kShare * XI_SW + 4 * g, window[g]);
       }
 #pragma unroll
       for (int c = 0; c < 4; ++c) window[kGroups][c] = 0;
@@ -150,8 +152,8 @@ extern "C" __global__ void __launch_bounds__(256, 1) depthwise_dot(const Depthwi
           u32 data[kGroups];
 #pragma unroll
           for (int g = 0; g < kGroups; ++g) {
-            data[g] = kGroups == 1 || o == 0 ? window[g][c]
-                                             : __funnelshift_r(window[g][c], window[g + 1][c], 8 * o * XI_SW);
+            data[g] =
+                kGroups == 1 || o == 0 ? window[g][c] : __funnelshift_r(window[g][c], window[g + 1][c], 8 * o * XI_SW);
           }
 #pragma unroll
           for (int r = 0; r < XI_ROWS; ++r) {
@@ -215,7 +217,7 @@ extern "C" __global__ void __launch_bounds__(256, 1) depthwise_float(const Depth
   wait_for_previous();
 
   float acc[XI_ROWS][kColumns][4] = {};
-#pragma unroll (kKeepWeights ? kInputRows : 1)
+#pragma unroll(kKeepWeights ? kInputRows : 1)
   for (int i = 0; i < kInputRows; ++i, x += row_step) {
     if (static_cast<u32>(first_row + i) >= static_cast<u32>(a.in_h)) continue;
     float values[kSpan][4] = {};

@@ -13,9 +13,9 @@ constexpr s32 kSmallestKey = -kLargestKey - 1;
 /// One value: rows of `inner` floats, `pitch` apart (a multiple of 4, unless there is one row only).
 struct Observed {
   const float* x;
-  u64 elements;     ///< with the padding between rows
-  u32 inner, pitch; ///< equal where nothing is to be skipped
-  u32 first_block;  ///< of those that work on this value
+  u64 elements;      ///< with the padding between rows
+  u32 inner, pitch;  ///< equal where nothing is to be skipped
+  u32 first_block;   ///< of those that work on this value
   u32 unused;
 };
 
@@ -30,8 +30,10 @@ __device__ __forceinline__ u32 value_of_block(const Observed* table, u32 values)
   u32 low = 0, high = values;
   while (high - low > 1) {
     const u32 middle = (low + high) / 2;
-    if (table[middle].first_block <= blockIdx.x) low = middle;
-    else high = middle;
+    if (table[middle].first_block <= blockIdx.x)
+      low = middle;
+    else
+      high = middle;
   }
   return low;
 }

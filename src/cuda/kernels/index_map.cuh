@@ -22,12 +22,12 @@ struct MapAxis {
 };
 
 struct MapSpace {
-  u32 count;      ///< threads
+  u32 count;  ///< threads
   u32 axes;
-  u32 inner;      ///< elements along the vector axis, ...
-  u32 stored;     ///< ... and with the output's padding
-  u32 pad_axis;   ///< the padded axis where it is not the vector axis (kMapAxes: none), ...
-  u32 pad_valid;  ///< ... and its elements without padding
+  u32 inner;               ///< elements along the vector axis, ...
+  u32 stored;              ///< ... and with the output's padding
+  u32 pad_axis;            ///< the padded axis where it is not the vector axis (kMapAxes: none), ...
+  u32 pad_valid;           ///< ... and its elements without padding
   MapAxis axis[kMapAxes];  ///< fastest first
 };
 
@@ -179,8 +179,8 @@ __device__ __forceinline__ Stored narrow(Compute x) {
 
 /// A vector of elements, as it is stored.
 template <class Stored, class Compute, int kCount>
-__device__ __forceinline__ Words<kCount * static_cast<int>(sizeof(Stored))> pack(const Compute (&x)[kCount]) {
-  Words<kCount * static_cast<int>(sizeof(Stored))> w;
+__device__ __forceinline__ Words<kCount* static_cast<int>(sizeof(Stored))> pack(const Compute (&x)[kCount]) {
+  Words<kCount* static_cast<int>(sizeof(Stored))> w;
   if constexpr (sizeof(Stored) == 8) {
 #pragma unroll
     for (int i = 0; i < kCount; ++i) {
@@ -251,9 +251,8 @@ __device__ __forceinline__ void load_operand(const MapOperand& operand, const Ma
   } else {
 #pragma unroll
     for (int v = 0; v < XI_V; ++v) {
-      x[v] = point.column + v < point.inner
-                 ? widen<Compute>(from[static_cast<s64>(point.column + v) * operand.step])
-                 : Compute{};
+      x[v] = point.column + v < point.inner ? widen<Compute>(from[static_cast<s64>(point.column + v) * operand.step])
+                                            : Compute{};
     }
   }
 }

@@ -42,15 +42,14 @@ struct GatherElementsArgs {
   const XI_T* x;
   const XI_INDEX_T* indices;
   XI_T* y;
-  u32 count;              ///< elements of the result
-  u32 axes;               ///< of the result, innermost first
+  u32 count;  ///< elements of the result
+  u32 axes;   ///< of the result, innermost first
   u32 size[kIndexAxes];
   s64 stride[kIndexAxes];  ///< in x; 0 for the axis that is indexed
   s64 axis_size, axis_stride;
 };
 
-extern "C" __global__ void __launch_bounds__(kThreads)
-    gather_elements(const __grid_constant__ GatherElementsArgs a) {
+extern "C" __global__ void __launch_bounds__(kThreads) gather_elements(const __grid_constant__ GatherElementsArgs a) {
   wait_for_previous();
   launch_next();
   const u32 thread = blockIdx.x * blockDim.x + threadIdx.x;
@@ -217,9 +216,12 @@ __device__ __forceinline__ T store_term(s64 x) {
 
 template <class A>
 __device__ __forceinline__ A combine(A to, A from) {
-  if constexpr (XI_COMBINE == 2) return to < from ? from : to;
-  else if constexpr (XI_COMBINE == 3) return from < to ? from : to;
-  else if constexpr (same_type<A, float>) return XI_COMBINE == 0 ? to + from : to * from;
+  if constexpr (XI_COMBINE == 2)
+    return to < from ? from : to;
+  else if constexpr (XI_COMBINE == 3)
+    return from < to ? from : to;
+  else if constexpr (same_type<A, float>)
+    return XI_COMBINE == 0 ? to + from : to * from;
   else {
     const u64 p = static_cast<u64>(to), q = static_cast<u64>(from);
     return static_cast<A>(XI_COMBINE == 0 ? p + q : p * q);

@@ -13,8 +13,10 @@ constexpr bool is_byte = sizeof(T) == 1;
 template <class T>
 __device__ __forceinline__ s32 dot4(u32 x, u32 w, s32 acc) {
   s32 y;
-  if constexpr (same_type<T, u8>) asm("dp4a.u32.s32 %0, %1, %2, %3;" : "=r"(y) : "r"(x), "r"(w), "r"(acc));
-  else asm("dp4a.s32.s32 %0, %1, %2, %3;" : "=r"(y) : "r"(x), "r"(w), "r"(acc));
+  if constexpr (same_type<T, u8>)
+    asm("dp4a.u32.s32 %0, %1, %2, %3;" : "=r"(y) : "r"(x), "r"(w), "r"(acc));
+  else
+    asm("dp4a.s32.s32 %0, %1, %2, %3;" : "=r"(y) : "r"(x), "r"(w), "r"(acc));
   return y;
 }
 
@@ -51,7 +53,7 @@ __device__ __forceinline__ void store_words(void* to, const u32 (&words)[kWords]
 }
 
 template <class T, int N>
-constexpr int words_of = N * static_cast<int>(sizeof(T)) / 4;
+constexpr int words_of = N* static_cast<int>(sizeof(T)) / 4;
 
 /// Words of elements to floats. Bytes become the mantissa of 2^23 (2^23 + 128 for signed ones, whose top bit is
 /// flipped before), which is subtracted again: two instructions, where a conversion goes through a slow unit.

@@ -24,17 +24,33 @@
 
 /// Enumerators have the names of ir::BinaryKind.
 enum class Binary {
-  kAdd, kSub, kMul, kDiv, kPow, kMax, kMin, kMod, kFmod, kPrelu,
-  kEqual, kLess, kLessEqual, kGreater, kGreaterEqual, kAnd, kOr, kXor,
+  kAdd,
+  kSub,
+  kMul,
+  kDiv,
+  kPow,
+  kMax,
+  kMin,
+  kMod,
+  kFmod,
+  kPrelu,
+  kEqual,
+  kLess,
+  kLessEqual,
+  kGreater,
+  kGreaterEqual,
+  kAnd,
+  kOr,
+  kXor,
 };
 
 /// MapFunction of cuda/map_step.h, member for member.
 struct MapFunction {
-  u64 table;                                  ///< look_up: 256 bytes
-  s64 low, high;                              ///< unary_integer: bounds of a clip
-  float a_scale, b_scale;                     ///< reals are element * scale
-  float alpha, beta;                          ///< of XI_UNARY
-  float activation_alpha, activation_beta;    ///< of XI_ACTIVATION
+  u64 table;                                ///< look_up: 256 bytes
+  s64 low, high;                            ///< unary_integer: bounds of a clip
+  float a_scale, b_scale;                   ///< reals are element * scale
+  float alpha, beta;                        ///< of XI_UNARY
+  float activation_alpha, activation_beta;  ///< of XI_ACTIVATION
   float out_scale;
 };
 
@@ -67,15 +83,20 @@ __device__ __forceinline__ float unary_real(const MapFunction& f, float a) {
 
 template <class T>
 __device__ __forceinline__ T unary_integer(const MapFunction& f, T a) {
-  if constexpr (kUnary == Unary::kRelu) return a < T{0} ? T{0} : a;
+  if constexpr (kUnary == Unary::kRelu)
+    return a < T{0} ? T{0} : a;
   else if constexpr (kUnary == Unary::kClip) {
     const T low = static_cast<T>(f.low), high = static_cast<T>(f.high);
     const T above = a < low ? low : a;
     return above > high ? high : above;
-  } else if constexpr (kUnary == Unary::kNegate) return static_cast<T>(u64{0} - static_cast<u64>(a));
-  else if constexpr (kUnary == Unary::kAbs) return a < T{0} ? static_cast<T>(u64{0} - static_cast<u64>(a)) : a;
-  else if constexpr (kUnary == Unary::kSign) return static_cast<T>(a > T{0} ? 1 : a < T{0} ? -1 : 0);
-  else return a;
+  } else if constexpr (kUnary == Unary::kNegate)
+    return static_cast<T>(u64{0} - static_cast<u64>(a));
+  else if constexpr (kUnary == Unary::kAbs)
+    return a < T{0} ? static_cast<T>(u64{0} - static_cast<u64>(a)) : a;
+  else if constexpr (kUnary == Unary::kSign)
+    return static_cast<T>(a > T{0} ? 1 : a < T{0} ? -1 : 0);
+  else
+    return a;
 }
 
 __device__ __forceinline__ bool logical_not(const MapFunction&, bool a) { return !a; }
@@ -110,34 +131,50 @@ __device__ __forceinline__ float activated(const MapFunction& f, float y) {
 __device__ __forceinline__ float binary_real(const MapFunction& f, float a, float b) {
   a = __fmul_rn(a, f.a_scale), b = __fmul_rn(b, f.b_scale);
   float y;
-  if constexpr (kBinary == Binary::kAdd) y = __fadd_rn(a, b);
-  else if constexpr (kBinary == Binary::kSub) y = __fadd_rn(a, -b);
-  else if constexpr (kBinary == Binary::kMul) y = __fmul_rn(a, b);
-  else if constexpr (kBinary == Binary::kDiv) y = __fdiv_rn(a, b);
-  else if constexpr (kBinary == Binary::kPow) y = powf(a, b);
-  else if constexpr (kBinary == Binary::kMax) y = a != a || a > b ? a : b;
-  else if constexpr (kBinary == Binary::kMin) y = a != a || a < b ? a : b;
+  if constexpr (kBinary == Binary::kAdd)
+    y = __fadd_rn(a, b);
+  else if constexpr (kBinary == Binary::kSub)
+    y = __fadd_rn(a, -b);
+  else if constexpr (kBinary == Binary::kMul)
+    y = __fmul_rn(a, b);
+  else if constexpr (kBinary == Binary::kDiv)
+    y = __fdiv_rn(a, b);
+  else if constexpr (kBinary == Binary::kPow)
+    y = powf(a, b);
+  else if constexpr (kBinary == Binary::kMax)
+    y = a != a || a > b ? a : b;
+  else if constexpr (kBinary == Binary::kMin)
+    y = a != a || a < b ? a : b;
   else if constexpr (kBinary == Binary::kMod) {
     y = fmodf(a, b);
     if (y != 0.0f && (y < 0.0f) != (b < 0.0f)) y += b;
-  } else if constexpr (kBinary == Binary::kFmod) y = fmodf(a, b);
-  else y = a < 0.0f ? __fmul_rn(a, b) : a;  // kPrelu
+  } else if constexpr (kBinary == Binary::kFmod)
+    y = fmodf(a, b);
+  else
+    y = a < 0.0f ? __fmul_rn(a, b) : a;  // kPrelu
   return activated(f, y);
 }
 
 /// Add, Sub and Mul of 8-bit operands, as the integer contract says it (src/reference/binary.cpp).
 __device__ __forceinline__ float binary_integers(const MapFunction& f, float a, float b) {
-  if constexpr (kBinary == Binary::kMul) return activated(f, __fmul_rn(__fmul_rn(a, b), f.a_scale));
-  else return activated(f, fmaf(b, f.b_scale, __fmul_rn(a, f.a_scale)));
+  if constexpr (kBinary == Binary::kMul)
+    return activated(f, __fmul_rn(__fmul_rn(a, b), f.a_scale));
+  else
+    return activated(f, fmaf(b, f.b_scale, __fmul_rn(a, f.a_scale)));
 }
 
 template <class T>
 __device__ __forceinline__ bool compared(T a, T b) {
-  if constexpr (kBinary == Binary::kEqual) return a == b;
-  else if constexpr (kBinary == Binary::kLess) return a < b;
-  else if constexpr (kBinary == Binary::kLessEqual) return a <= b;
-  else if constexpr (kBinary == Binary::kGreater) return a > b;
-  else return a >= b;
+  if constexpr (kBinary == Binary::kEqual)
+    return a == b;
+  else if constexpr (kBinary == Binary::kLess)
+    return a < b;
+  else if constexpr (kBinary == Binary::kLessEqual)
+    return a <= b;
+  else if constexpr (kBinary == Binary::kGreater)
+    return a > b;
+  else
+    return a >= b;
 }
 __device__ __forceinline__ bool compare_reals(const MapFunction& f, float a, float b) {
   return compared(__fmul_rn(a, f.a_scale), __fmul_rn(b, f.b_scale));
@@ -171,13 +208,20 @@ __device__ T integer_power(T base, T exponent) {
 template <class T>
 __device__ __forceinline__ T binary_plain(const MapFunction&, T a, T b) {
   const u64 ua = static_cast<u64>(a), ub = static_cast<u64>(b);
-  if constexpr (kBinary == Binary::kAdd) return static_cast<T>(ua + ub);
-  else if constexpr (kBinary == Binary::kSub) return static_cast<T>(ua - ub);
-  else if constexpr (kBinary == Binary::kMul) return static_cast<T>(ua * ub);
-  else if constexpr (kBinary == Binary::kMax) return a > b ? a : b;
-  else if constexpr (kBinary == Binary::kMin) return a < b ? a : b;
-  else if constexpr (kBinary == Binary::kPow) return integer_power(a, b);
-  else if constexpr (kBinary == Binary::kPrelu) return a < T{0} ? static_cast<T>(ua * ub) : a;
+  if constexpr (kBinary == Binary::kAdd)
+    return static_cast<T>(ua + ub);
+  else if constexpr (kBinary == Binary::kSub)
+    return static_cast<T>(ua - ub);
+  else if constexpr (kBinary == Binary::kMul)
+    return static_cast<T>(ua * ub);
+  else if constexpr (kBinary == Binary::kMax)
+    return a > b ? a : b;
+  else if constexpr (kBinary == Binary::kMin)
+    return a < b ? a : b;
+  else if constexpr (kBinary == Binary::kPow)
+    return integer_power(a, b);
+  else if constexpr (kBinary == Binary::kPrelu)
+    return a < T{0} ? static_cast<T>(ua * ub) : a;
   else {
     constexpr bool kSigned = static_cast<T>(-1) < T{0};
     if (b == T{0}) return T{0};
@@ -218,8 +262,8 @@ __device__ __forceinline__ float dequantize_by(const MapFunction&, T a, float sc
 
 extern "C" __global__ void __launch_bounds__(kMapThreads)
     map_elements(const __grid_constant__ MapSpace space, const __grid_constant__ MapOperand out,
-        const __grid_constant__ MapOperand operand_a, const __grid_constant__ MapOperand operand_b,
-        const __grid_constant__ MapOperand operand_c, const __grid_constant__ MapFunction f) {
+                 const __grid_constant__ MapOperand operand_a, const __grid_constant__ MapOperand operand_b,
+                 const __grid_constant__ MapOperand operand_c, const __grid_constant__ MapFunction f) {
 #if XI_TABLE
   lookup_table[threadIdx.x] = reinterpret_cast<const u8*>(f.table)[threadIdx.x];
   __syncthreads();

@@ -20,7 +20,7 @@ struct PickOperands {
 
 extern "C" __global__ void __launch_bounds__(kMapThreads)
     pick_elements(const __grid_constant__ MapSpace space, const __grid_constant__ MapOperand out,
-           const __grid_constant__ PickOperands in, const __grid_constant__ PickArgs args) {
+                  const __grid_constant__ PickOperands in, const __grid_constant__ PickArgs args) {
   const u32 thread = blockIdx.x * kMapThreads + threadIdx.x;
   wait_for_previous();
   launch_next();

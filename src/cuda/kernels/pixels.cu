@@ -24,8 +24,10 @@ extern "C" __global__ void __launch_bounds__(256) image_to_pixels(const PixelsAr
   for (int c = 0; c < XI_CHANNELS; ++c) {
     const XI_T* const from = a.x + (image * XI_CHANNELS + c) * a.pixels + pixel;
     float plane[XI_V];
-    if constexpr (XI_V * sizeof(XI_T) >= 4) load_lanes<XI_T, XI_V>(from, plane);
-    else plane[0] = to_float(from[0]);
+    if constexpr (XI_V * sizeof(XI_T) >= 4)
+      load_lanes<XI_T, XI_V>(from, plane);
+    else
+      plane[0] = to_float(from[0]);
 #pragma unroll
     for (int i = 0; i < XI_V; ++i) v[4 * i + c] = to_steps(plane[i], a.step);
   }

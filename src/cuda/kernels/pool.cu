@@ -1,7 +1,8 @@
 // Pooling over nhwc. A thread computes 16 bytes of neighbouring channels.
 //
-// Macros: XI_T the element type (s8, u8, half_t, float); for max_pool XI_KH, XI_KW, XI_SH, XI_SW (window and strides) and
-// XI_COLUMNS (output columns of one thread); for the other entries XI_AVERAGE (1, with XI_OUT_T, or 0: the maximum).
+// Macros: XI_T the element type (s8, u8, half_t, float); for max_pool XI_KH, XI_KW, XI_SH, XI_SW (window and strides)
+// and XI_COLUMNS (output columns of one thread); for the other entries XI_AVERAGE (1, with XI_OUT_T, or 0: the
+// maximum).
 #include "lanes.cuh"
 
 constexpr int kWords = 4;  // 16 bytes
@@ -43,17 +44,21 @@ __device__ __forceinline__ u32 larger(u32 a, u32 b) {
   }
 }
 __device__ __forceinline__ u32 lowest() {
-  if constexpr (same_type<XI_T, s8>) return 0x80808080u;
-  else if constexpr (same_type<XI_T, u8>) return 0u;
-  else if constexpr (same_type<XI_T, half_t>) return 0xFC00FC00u;
-  else return 0xFF800000u;
+  if constexpr (same_type<XI_T, s8>)
+    return 0x80808080u;
+  else if constexpr (same_type<XI_T, u8>)
+    return 0u;
+  else if constexpr (same_type<XI_T, half_t>)
+    return 0xFC00FC00u;
+  else
+    return 0xFF800000u;
 }
 #endif
 
 #ifdef XI_KH
 
-/// Maximum over windows without dilation. Every window touches the image and is a rectangle, so positions outside may be
-/// moved to the nearest one inside without changing the maximum.
+/// Maximum over windows without dilation. Every window touches the image and is a rectangle, so positions outside may
+/// be moved to the nearest one inside without changing the maximum.
 extern "C" __global__ void __launch_bounds__(256) max_pool(const PoolArgs a) {
   constexpr int kSpan = (XI_COLUMNS - 1) * XI_SW + XI_KW;
   launch_next();
@@ -82,8 +87,8 @@ extern "C" __global__ void __launch_bounds__(256) max_pool(const PoolArgs a) {
       for (int k = 0; k < kWords; ++k) best[j][k] = i == 0 ? words[k] : larger(best[j][k], words[k]);
     }
   }
-  Vector16* to = static_cast<Vector16*>(a.y) +
-                 ((image * a.height.out + row) * a.width.out + column) * a.vectors + vector;
+  Vector16* to =
+      static_cast<Vector16*>(a.y) + ((image * a.height.out + row) * a.width.out + column) * a.vectors + vector;
 #pragma unroll
   for (int o = 0; o < XI_COLUMNS; ++o) {
     if (column + o >= a.width.out) continue;

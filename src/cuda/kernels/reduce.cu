@@ -144,14 +144,20 @@ __device__ __forceinline__ XI_ACC first_value() {
   if constexpr (kKind == Reduction::kProd) {
     return 1;
   } else if constexpr (same_type<XI_ACC, float>) {
-    if constexpr (kIsMax) return __int_as_float(0xff800000);
-    else if constexpr (kIsMin) return __int_as_float(0x7f800000);
-    else return 0;
+    if constexpr (kIsMax)
+      return __int_as_float(0xff800000);
+    else if constexpr (kIsMin)
+      return __int_as_float(0x7f800000);
+    else
+      return 0;
   } else {
     constexpr u64 kTop = 1ull << (8 * sizeof(XI_ACC) - 1);
-    if constexpr (kIsMax) return static_cast<XI_ACC>(kTop);
-    else if constexpr (kIsMin) return static_cast<XI_ACC>(kTop - 1);
-    else return 0;
+    if constexpr (kIsMax)
+      return static_cast<XI_ACC>(kTop);
+    else if constexpr (kIsMin)
+      return static_cast<XI_ACC>(kTop - 1);
+    else
+      return 0;
   }
 }
 
@@ -184,16 +190,23 @@ __device__ __forceinline__ Out finish(const ReduceArgs& a, Acc result) {
 
 /// What one element adds.
 __device__ __forceinline__ XI_ACC term(XI_ACC v) {
-  if constexpr (kKind == Reduction::kL1) return v < 0 ? -v : v;
-  else if constexpr (kKind == Reduction::kL2 || kKind == Reduction::kSumSquare) return v * v;
-  else return v;
+  if constexpr (kKind == Reduction::kL1)
+    return v < 0 ? -v : v;
+  else if constexpr (kKind == Reduction::kL2 || kKind == Reduction::kSumSquare)
+    return v * v;
+  else
+    return v;
 }
 
 __device__ __forceinline__ XI_ACC combine(XI_ACC a, XI_ACC b) {
-  if constexpr (kIsMax) return b > a || b != b ? b : a;
-  else if constexpr (kIsMin) return b < a || b != b ? b : a;
-  else if constexpr (kKind == Reduction::kProd) return a * b;
-  else return a + b;
+  if constexpr (kIsMax)
+    return b > a || b != b ? b : a;
+  else if constexpr (kIsMin)
+    return b < a || b != b ? b : a;
+  else if constexpr (kKind == Reduction::kProd)
+    return a * b;
+  else
+    return a + b;
 }
 
 /// Over the threads that share an output; every one of them gets the result.

@@ -71,8 +71,8 @@ extern "C" __global__ void __launch_bounds__(256, 4) resize_weighted(const Resiz
       for (int d = 0; d < a.depth.taps; ++d) {
         const int slice = a.depth.index[p.slice * a.depth.taps + d];
         float v[4];
-        load_lanes<XI_T, 4>(
-            x + (((p.image * a.depth.in + slice) * a.height.in + row) * a.width.in + column) * pitch, v);
+        load_lanes<XI_T, 4>(x + (((p.image * a.depth.in + slice) * a.height.in + row) * a.width.in + column) * pitch,
+                            v);
         const float w = a.depth.weight[p.slice * a.depth.taps + d];
 #pragma unroll
         for (int c = 0; c < 4; ++c) along_depth[c] = fmaf(w, v[c], along_depth[c]);

@@ -1,7 +1,7 @@
 // TopK and ArgReduce along one axis.
 //
-// Elements become keys: unsigned numbers in the order of the elements, with equal keys for equal elements (0 and -0, any
-// two NaN). Of a key and an index one 64-bit number is made, so that ties are settled by the index.
+// Elements become keys: unsigned numbers in the order of the elements, with equal keys for equal elements (0 and -0,
+// any two NaN). Of a key and an index one 64-bit number is made, so that ties are settled by the index.
 //
 // Macros: XI_T the element type (s8, u8, half_t, float, s32); XI_LARGEST 1 or 0. top_k: XI_OUT_T (of the values),
 // XI_SORT (elements sorted at once, a power of two), XI_SELECT (1: the k first ones are selected before they are
@@ -12,7 +12,7 @@ struct SearchArgs {
   const XI_T* x;
   void* values;
   s64* indices;
-  u32 rows;    ///< outer * inner
+  u32 rows;  ///< outer * inner
   u32 inner;
   u32 length;  ///< of the axis
   u32 k;
@@ -45,8 +45,10 @@ constexpr u32 kThreads = 512;
 
 template <class Out, class T>
 __device__ __forceinline__ Out value_of(T x, float scale) {
-  if constexpr (same_type<Out, T>) return x;
-  else return from_float<Out>(to_float(x) * scale);
+  if constexpr (same_type<Out, T>)
+    return x;
+  else
+    return from_float<Out>(to_float(x) * scale);
 }
 
 /// What comes first has the smaller number.

@@ -1,16 +1,16 @@
 #pragma once
-// What both kernels of first layers share (stem.cu, stem_wgmma.cu): convolutions of images of up to four channels, stored
-// as pixels of four. k runs over taps times four channels, so that three channels waste a quarter of the work, where
-// padding them to 16 would waste four fifths of it and of the reads.
+// What both kernels of first layers share (stem.cu, stem_wgmma.cu): convolutions of images of up to four channels,
+// stored as pixels of four. k runs over taps times four channels, so that three channels waste a quarter of the work,
+// where padding them to 16 would waste four fifths of it and of the reads.
 //
 // Blocks are persistent: each walks over tiles of 16 x 16 output pixels of one image and copies the input patch of the
-// next one while it computes. Taps come in groups of four neighbours of one kernel row: that is 16 bytes of k for bytes,
-// 32 for halves, and a lane's part of an A fragment at a group is one pixel: one register (bytes) or two (halves).
-// A lane's output channels come in runs of 16 bytes: the host orders the weights so (cuda/stem.cpp).
+// next one while it computes. Taps come in groups of four neighbours of one kernel row: that is 16 bytes of k for
+// bytes, 32 for halves, and a lane's part of an A fragment at a group is one pixel: one register (bytes) or two
+// (halves). A lane's output channels come in runs of 16 bytes: the host orders the weights so (cuda/stem.cpp).
 //
-// Macros beside the epilogue's: XI_T (s8, u8, half_t), XI_KH, XI_KW, XI_SH, XI_SW (kernel and strides), XI_ALIGN (pixels
-// that are copied at once: 16 bytes of them where rows allow it, or 1), XI_SHIFT (columns that the patch begins before
-// the first tap, so that copies are aligned), XI_TILES (columns of 8 output channels computed at once: 4 or 8),
+// Macros beside the epilogue's: XI_T (s8, u8, half_t), XI_KH, XI_KW, XI_SH, XI_SW (kernel and strides), XI_ALIGN
+// (pixels that are copied at once: 16 bytes of them where rows allow it, or 1), XI_SHIFT (columns that the patch begins
+// before the first tap, so that copies are aligned), XI_TILES (columns of 8 output channels computed at once: 4 or 8),
 // XI_WARPS and XI_BLOCKS (warps of a block, and blocks that shall fit on a multiprocessor), XI_KEEP (see StemTables).
 #include "epilogue.cuh"
 #include "lanes.cuh"
@@ -84,7 +84,8 @@ __device__ __forceinline__ void copy_patch(const StemArgs& a, const StemTile& ti
     const int r = i / kCopies, c = i - r * kCopies;
     const int y = y0 + r, x = x0 + c * XI_ALIGN;
     // Where several pixels are copied at once, the image's width is a multiple of their number, and so is x.
-    const bool inside = static_cast<u32>(y) < static_cast<u32>(a.in_h) && static_cast<u32>(x) < static_cast<u32>(a.in_w);
+    const bool inside =
+        static_cast<u32>(y) < static_cast<u32>(a.in_h) && static_cast<u32>(x) < static_cast<u32>(a.in_w);
     const XI_T* from = inside ? image + (y * a.in_w + x) * 4 : a.x;
     copy_async<4 * kPixelWords * XI_ALIGN>(patch + (r * kRowWords + c * XI_ALIGN * kPixelWords) * 4, from, inside);
   }
@@ -126,7 +127,8 @@ __device__ __forceinline__ int channel_of(int chunk, int run) {
   return chunk * kChunkChannels + run * 4 * kRun + static_cast<int>(threadIdx.x) % 4 * kRun;
 }
 
-/// Multipliers and biases of the lane's channels: in registers (XI_KEEP, where there is one chunk), or in shared memory.
+/// Multipliers and biases of the lane's channels: in registers (XI_KEEP, where there is one chunk), or in shared
+/// memory.
 struct StemTables {
 #if XI_KEEP
   float m[kLane], b[kLane];

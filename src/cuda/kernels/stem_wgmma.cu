@@ -1,5 +1,5 @@
-// First layers by wgmma (sm_90a); see stem.cuh. A warpgroup computes four rows of 16 output pixels at once: A comes from
-// registers, B from shared memory.
+// First layers by wgmma (sm_90a); see stem.cuh. A warpgroup computes four rows of 16 output pixels at once: A comes
+// from registers, B from shared memory.
 //
 // Macros beside those of stem.cuh: XI_AT_ONCE (steps whose A registers a lane holds).
 //
@@ -8,14 +8,14 @@
 #include "stem.cuh"
 
 #if XI_TILES == 8
-#define XI_NAMES                                                                                                 \
+#define XI_NAMES                                                                                                   \
   "%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15,%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,%27,%28,%29," \
   "%30,%31"
 #define XI_OPERANDS "{%32,%33,%34,%35}, %36"
 #define XI_FLAG "%37"
 #define XI_N "64"
-#define XI_REGS(R) XI_REG4(R, 0), XI_REG4(R, 1), XI_REG4(R, 2), XI_REG4(R, 3), XI_REG4(R, 4), XI_REG4(R, 5), \
-                   XI_REG4(R, 6), XI_REG4(R, 7)
+#define XI_REGS(R) \
+  XI_REG4(R, 0), XI_REG4(R, 1), XI_REG4(R, 2), XI_REG4(R, 3), XI_REG4(R, 4), XI_REG4(R, 5), XI_REG4(R, 6), XI_REG4(R, 7)
 #else
 #define XI_NAMES "%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15"
 #define XI_OPERANDS "{%16,%17,%18,%19}, %20"
@@ -24,16 +24,18 @@
 #define XI_REGS(R) XI_REG4(R, 0), XI_REG4(R, 1), XI_REG4(R, 2), XI_REG4(R, 3)
 #endif
 #define XI_REG4(R, i) R(d[i][0]), R(d[i][1]), R(d[i][2]), R(d[i][3])
-#define XI_MMA(R, TYPES, TAIL)                                                                                \
-  asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, " XI_FLAG                                                    \
-               ", 0;\nwgmma.mma_async.sync.aligned.m64n" XI_N TYPES " {" XI_NAMES "}, " XI_OPERANDS TAIL "\n}" \
-               : XI_REGS(R)                                                                                   \
+#define XI_MMA(R, TYPES, TAIL)                                                                                  \
+  asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, " XI_FLAG ", 0;\nwgmma.mma_async.sync.aligned.m64n" XI_N TYPES \
+               " {" XI_NAMES "}, " XI_OPERANDS TAIL "\n}"                                                       \
+               : XI_REGS(R)                                                                                     \
                : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(more))
 
 /// d = a * b, plus d where `more` is not 0.
 __device__ __forceinline__ void multiply(s32 (&d)[XI_TILES][4], const u32 (&a)[4], u64 b, u32 more) {
-  if constexpr (same_type<XI_T, u8>) XI_MMA("+r", "k32.s32.u8.s8", ", p;");
-  else XI_MMA("+r", "k32.s32.s8.s8", ", p;");
+  if constexpr (same_type<XI_T, u8>)
+    XI_MMA("+r", "k32.s32.u8.s8", ", p;");
+  else
+    XI_MMA("+r", "k32.s32.s8.s8", ", p;");
 }
 __device__ __forceinline__ void multiply(float (&d)[XI_TILES][4], const u32 (&a)[4], u64 b, u32 more) {
   XI_MMA("+f", "k16.f32.f16.f16", ", p, 1, 1, 0;");
@@ -82,7 +84,8 @@ extern "C" __global__ void __launch_bounds__(kThreads, XI_BLOCKS) stem_wgmma(con
       for (int first = 0; first < kSteps; first += kAtOnce) {
         u32 pixels[kAtOnce][4];
 #pragma unroll
-        for (int s = first; s < first + kAtOnce && s < kSteps; ++s) load_a(mine, s / kTurnSteps, s % kTurnSteps, pixels[s - first]);
+        for (int s = first; s < first + kAtOnce && s < kSteps; ++s)
+          load_a(mine, s / kTurnSteps, s % kTurnSteps, pixels[s - first]);
         mma_fence();
 #pragma unroll
         for (int s = first; s < first + kAtOnce && s < kSteps; ++s) {
