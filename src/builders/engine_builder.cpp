@@ -1,13 +1,10 @@
-#include "xinfer/builders/engine_builder.h"
-
 #include <fmt/format.h>
 
 #include <chrono>
 #include <filesystem>
-#include <map>
 
+#include "builders/engine_builder_impl.h"
 #include "builders/engine_check.h"
-#include "builders/gpu_parts.h"
 #include "builders/sample_stream.h"
 #include "core/file.h"
 #include "core/hash.h"
@@ -61,40 +58,6 @@ std::string hash_of(const ir::Graph& graph) {
 }
 
 }  // namespace
-
-struct EngineBuilder::Impl {
-  std::string onnx_path;
-  std::shared_ptr<INT8Calibrator> calibrator;
-  std::int64_t max_batch = 1;
-  RangeMethod method = RangeMethod::kAuto;
-  std::string cache_path;
-  runtime::Device calibration_device = runtime::Device::kCpu;
-  std::vector<std::pair<std::string, Precision>> precisions;
-  std::map<std::string, std::vector<std::int64_t>> input_shapes;
-  std::optional<Preprocessing> preprocessing;
-  std::vector<std::string> labels;
-  int threads = 0;
-  std::int64_t check_samples = 100;
-  ProgressCallback progress;
-  std::string dump_folder;
-  GpuOptions gpu;
-  BuildReport report;
-
-  void tell(BuildStage stage, std::int64_t done, std::int64_t total) const {
-    if (progress && !progress(stage, done, total)) throw CancelledError("the build was stopped; nothing was written");
-  }
-  quantize::PlanOptions plan_options() const;
-  std::shared_ptr<const ir::Graph> read_model();
-  quantize::CalibrationTable run_calibration(const std::shared_ptr<const ir::Graph>& graph,
-                                             const quantize::TableKey& key);
-  quantize::CalibrationTable ranges(const std::shared_ptr<const ir::Graph>& graph);
-  quantize::TableKey table_key(const ir::Graph& graph) const;
-  engine::EngineFile make_file(ir::Graph graph) const;
-  void check(const std::shared_ptr<const ir::Graph>& float_graph, const engine::EngineFile& quantized);
-  void add_gpu_parts(engine::EngineFile& file);
-  engine::EngineFile build();
-  engine::EngineFile build_int8(const std::shared_ptr<const ir::Graph>& float_graph);
-};
 
 quantize::PlanOptions EngineBuilder::Impl::plan_options() const {
   quantize::PlanOptions options;
@@ -281,111 +244,6 @@ void EngineBuilder::Impl::add_gpu_parts(engine::EngineFile& file) {
   prepare_for_gpus(file, gpu, report,
                    [this](std::int64_t done, std::int64_t total) { tell(BuildStage::kPrepareGpu, done, total); });
   report.gpu_seconds = watch.seconds();
-}
-
-EngineBuilder::EngineBuilder() : impl_(std::make_unique<Impl>()) {}
-EngineBuilder::~EngineBuilder() = default;
-EngineBuilder::EngineBuilder(EngineBuilder&&) noexcept = default;
-EngineBuilder& EngineBuilder::operator=(EngineBuilder&&) noexcept = default;
-
-EngineBuilder& EngineBuilder::from_onnx(const std::string& path) {
-  impl_->onnx_path = path;
-  return *this;
-}
-
-EngineBuilder& EngineBuilder::with_int8(std::shared_ptr<INT8Calibrator> calibrator) {
-  if (!calibrator) throw CalibrationError("with_int8() was given no calibrator", "INT8 needs calibration data");
-  impl_->calibrator = std::move(calibrator);
-  return *this;
-}
-
-EngineBuilder& EngineBuilder::with_max_batch_size(std::int64_t size) {
-  if (size < 1) throw Error(fmt::format("the maximum batch size must be at least 1, got {}", size));
-  impl_->max_batch = size;
-  return *this;
-}
-
-EngineBuilder& EngineBuilder::with_range_method(RangeMethod method) {
-  impl_->method = method;
-  return *this;
-}
-
-EngineBuilder& EngineBuilder::with_calibration_cache(const std::string& path) {
-  impl_->cache_path = path;
-  return *this;
-}
-
-EngineBuilder& EngineBuilder::with_calibration_device(runtime::Device device) {
-  impl_->calibration_device = device;
-  return *this;
-}
-
-EngineBuilder& EngineBuilder::with_precision(const std::string& pattern, Precision precision) {
-  impl_->precisions.emplace_back(pattern, precision);
-  return *this;
-}
-
-EngineBuilder& EngineBuilder::with_input_shape(const std::string& input, std::vector<std::int64_t> shape) {
-  impl_->input_shapes[input] = std::move(shape);
-  return *this;
-}
-
-EngineBuilder& EngineBuilder::with_preprocessing(Preprocessing preprocessing) {
-  impl_->preprocessing = std::move(preprocessing);
-  return *this;
-}
-
-EngineBuilder& EngineBuilder::with_labels(std::vector<std::string> labels) {
-  impl_->labels = std::move(labels);
-  return *this;
-}
-
-EngineBuilder& EngineBuilder::with_threads(int threads) {
-  if (threads < 0) throw Error(fmt::format("the number of threads can't be {}", threads));
-  impl_->threads = threads;
-  return *this;
-}
-
-EngineBuilder& EngineBuilder::with_device(runtime::Device device) {
-  impl_->gpu.wanted = device == runtime::Device::kCuda;
-  return *this;
-}
-
-EngineBuilder& EngineBuilder::with_fp16() {
-  impl_->gpu.wanted = true;
-  return *this;
-}
-
-EngineBuilder& EngineBuilder::with_gpu_archs(const std::vector<std::string>& archs) {
-  impl_->gpu.wanted = true;
-  impl_->gpu.archs.clear();
-  for (const std::string& arch : archs) impl_->gpu.archs.push_back(gpu::parse_arch(arch));
-  return *this;
-}
-
-EngineBuilder& EngineBuilder::with_batches(std::vector<std::int64_t> batches) {
-  impl_->gpu.batches = std::move(batches);
-  return *this;
-}
-
-EngineBuilder& EngineBuilder::with_tuning(bool tune) {
-  impl_->gpu.tune = tune;
-  return *this;
-}
-
-EngineBuilder& EngineBuilder::with_accuracy_check(std::int64_t samples) {
-  impl_->check_samples = samples;
-  return *this;
-}
-
-EngineBuilder& EngineBuilder::with_progress(ProgressCallback callback) {
-  impl_->progress = std::move(callback);
-  return *this;
-}
-
-EngineBuilder& EngineBuilder::with_pass_dumps(const std::string& folder) {
-  impl_->dump_folder = folder;
-  return *this;
 }
 
 runtime::InferenceEngine EngineBuilder::build() {

@@ -199,8 +199,9 @@ Creation create_depthwise(const Request& request, const Tactic& tactic) {
   auto end = Epilogue::of(request, attrs.epilogue, 0, g.outputs);
   if (auto* reason = std::get_if<std::string>(&end)) return Refusal{std::move(*reason)};
   const Element element = request.input_element(0);
-  Tactic chosen = tactic;
-  if (is_small(g) && chosen.values.size() != 2) chosen = depthwise_tactics(request).front();
+  const std::vector<Tactic> known = depthwise_tactics(request);
+  const Tactic chosen = tactic.values.empty() ? known.front() : tactic;
+  if (std::find(known.begin(), known.end(), chosen) == known.end()) return Refusal{"there is no such variant"};
   const Shape shape = shape_of(g, element, chosen);
 
   auto step = std::make_unique<DepthwiseStep>(g, shape, std::get<Epilogue>(std::move(end)));

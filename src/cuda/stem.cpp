@@ -231,7 +231,9 @@ Creation create_stem_conv(const Request& request, const Tactic& tactic) {
   const auto& attrs = request.node.as<ir::ConvAttrs>();
   const ConvGeometry g = conv_geometry(request);
   if (std::string reason = refusal_of(request, g); !reason.empty()) return Refusal{std::move(reason)};
-  const Tactic chosen = tactic.values.size() == 5 ? tactic : stem_tactics(request).front();
+  const std::vector<Tactic> known = stem_tactics(request);
+  const Tactic chosen = tactic.values.empty() ? known.front() : tactic;
+  if (std::find(known.begin(), known.end(), chosen) == known.end()) return Refusal{"there is no such variant"};
   const auto& numbers = chosen.values;
   const StemShape s = shape_of(g, request, {numbers[0] == 1, numbers[1], numbers[2], numbers[3], numbers[4] == 1});
   if (s.variant.keep && s.chunks > 1) return Refusal{"the tables of several chunks don't stay in registers"};

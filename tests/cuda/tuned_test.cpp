@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <limits>
 
 #include "cuda/layers.h"
 #include "cuda/timing_cache.h"
@@ -97,6 +98,37 @@ TEST(StoredChoices, TheNearestBatchCounts) {
   EXPECT_EQ(chosen(9), "many");
   EXPECT_EQ(chosen(100), "many");
   EXPECT_EQ(chooser_of(choices, {75, false}, 8), nullptr);
+}
+
+TEST(StoredChoices, WildNumbersAreRefused) {
+  ConvCase dense;
+  dense.in = {64, 9, 9};
+  dense.outputs = 64;
+  dense.kernel = {3, 3};
+  ConvCase depthwise = dense;
+  depthwise.attrs.groups = 64;
+  ConvCase first = dense;
+  first.in = {3, 16, 16};
+  const std::vector<int> wild{-1, 0, 1, 2, 3, 4, 7, 16, 32, 64, 128, 256, 1 << 30, std::numeric_limits<int>::min()};
+  Random random(5);
+  for (const ConvCase& c : {dense, depthwise, first}) {
+    const auto graph = std::make_shared<const ir::Graph>(conv_graph(c));
+    const std::string node = graph->node(graph->order().front()).name;
+    for (const char* name : {"depthwise", "stem_conv", "wgemm_conv", "igemm_conv", "direct_conv", "nothing"}) {
+      for (int i = 0; i < 300; ++i) {
+        engine::TunedChoice choice{"90a", 1, node, name, {}};
+        for (int k = random.integer(0, 8); k > 0; --k) {
+          choice.tactic.push_back(wild[static_cast<std::size_t>(random.integer(0, static_cast<int>(wild.size()) - 1))]);
+        }
+        CompileOptions options;
+        options.target = {{90, true}, 132, 227 * 1024};
+        options.chooser = chooser_of(std::span(&choice, 1), options.target.arch, 1);
+        const auto program = compile(graph, 1, options);
+        EXPECT_FALSE(program->infos.front().choice.empty());
+        EXPECT_FALSE(program->kernels().empty());
+      }
+    }
+  }
 }
 
 }  // namespace

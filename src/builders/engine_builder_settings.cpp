@@ -1,0 +1,114 @@
+// The builder's choices: with_...().
+
+#include <fmt/format.h>
+
+#include "builders/engine_builder_impl.h"
+
+namespace xinfer::builders {
+
+EngineBuilder::EngineBuilder() : impl_(std::make_unique<Impl>()) {}
+EngineBuilder::~EngineBuilder() = default;
+EngineBuilder::EngineBuilder(EngineBuilder&&) noexcept = default;
+EngineBuilder& EngineBuilder::operator=(EngineBuilder&&) noexcept = default;
+
+EngineBuilder& EngineBuilder::from_onnx(const std::string& path) {
+  impl_->onnx_path = path;
+  return *this;
+}
+
+EngineBuilder& EngineBuilder::with_int8(std::shared_ptr<INT8Calibrator> calibrator) {
+  if (!calibrator) throw CalibrationError("with_int8() was given no calibrator", "INT8 needs calibration data");
+  impl_->calibrator = std::move(calibrator);
+  return *this;
+}
+
+EngineBuilder& EngineBuilder::with_max_batch_size(std::int64_t size) {
+  if (size < 1) throw Error(fmt::format("the maximum batch size must be at least 1, got {}", size));
+  impl_->max_batch = size;
+  return *this;
+}
+
+EngineBuilder& EngineBuilder::with_range_method(RangeMethod method) {
+  impl_->method = method;
+  return *this;
+}
+
+EngineBuilder& EngineBuilder::with_calibration_cache(const std::string& path) {
+  impl_->cache_path = path;
+  return *this;
+}
+
+EngineBuilder& EngineBuilder::with_calibration_device(runtime::Device device) {
+  impl_->calibration_device = device;
+  return *this;
+}
+
+EngineBuilder& EngineBuilder::with_precision(const std::string& pattern, Precision precision) {
+  impl_->precisions.emplace_back(pattern, precision);
+  return *this;
+}
+
+EngineBuilder& EngineBuilder::with_input_shape(const std::string& input, std::vector<std::int64_t> shape) {
+  impl_->input_shapes[input] = std::move(shape);
+  return *this;
+}
+
+EngineBuilder& EngineBuilder::with_preprocessing(Preprocessing preprocessing) {
+  impl_->preprocessing = std::move(preprocessing);
+  return *this;
+}
+
+EngineBuilder& EngineBuilder::with_labels(std::vector<std::string> labels) {
+  impl_->labels = std::move(labels);
+  return *this;
+}
+
+EngineBuilder& EngineBuilder::with_threads(int threads) {
+  if (threads < 0) throw Error(fmt::format("the number of threads can't be {}", threads));
+  impl_->threads = threads;
+  return *this;
+}
+
+EngineBuilder& EngineBuilder::with_device(runtime::Device device) {
+  impl_->gpu.wanted = device == runtime::Device::kCuda;
+  return *this;
+}
+
+EngineBuilder& EngineBuilder::with_fp16() {
+  impl_->gpu.wanted = true;
+  return *this;
+}
+
+EngineBuilder& EngineBuilder::with_gpu_archs(const std::vector<std::string>& archs) {
+  impl_->gpu.wanted = true;
+  impl_->gpu.archs.clear();
+  for (const std::string& arch : archs) impl_->gpu.archs.push_back(gpu::parse_arch(arch));
+  return *this;
+}
+
+EngineBuilder& EngineBuilder::with_batches(std::vector<std::int64_t> batches) {
+  impl_->gpu.batches = std::move(batches);
+  return *this;
+}
+
+EngineBuilder& EngineBuilder::with_tuning(bool tune) {
+  impl_->gpu.tune = tune;
+  return *this;
+}
+
+EngineBuilder& EngineBuilder::with_accuracy_check(std::int64_t samples) {
+  impl_->check_samples = samples;
+  return *this;
+}
+
+EngineBuilder& EngineBuilder::with_progress(ProgressCallback callback) {
+  impl_->progress = std::move(callback);
+  return *this;
+}
+
+EngineBuilder& EngineBuilder::with_pass_dumps(const std::string& folder) {
+  impl_->dump_folder = folder;
+  return *this;
+}
+
+}  // namespace xinfer::builders
