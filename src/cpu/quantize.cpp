@@ -5,41 +5,12 @@
 
 #include "cpu/implementations.h"
 #include "cpu/quant.h"
+#include "ir/graph_queries.h"
 #include "kernels/layout.h"
 #include "kernels/qelementwise.h"
 
 namespace xinfer::cpu {
 namespace {
-
-/// How many nodes downstream the search for an operator with a preference goes.
-constexpr int kSearchDepth = 6;
-
-/// Whether the integers of `id` will be used by window operators, which want channels last.
-bool feeds_windows(const ir::Graph& graph, ir::ValueId id, int depth) {
-  if (depth == 0) return false;
-  using O = ir::OpType;
-  return std::any_of(graph.value(id).consumers.begin(), graph.value(id).consumers.end(), [&](ir::NodeId consumer) {
-    const ir::Node& node = graph.node(consumer);
-    switch (node.op) {
-      case O::kConv:
-      case O::kConvTranspose:
-      case O::kMaxPool:
-      case O::kAveragePool:
-      case O::kResize:
-        return true;
-      case O::kUnary:
-      case O::kBinary:
-      case O::kConcat:
-      case O::kSlice:
-      case O::kSplit:
-      case O::kPad:
-        return std::any_of(node.outputs.begin(), node.outputs.end(),
-                           [&](ir::ValueId output) { return feeds_windows(graph, output, depth - 1); });
-      default:
-        return false;
-    }
-  });
-}
 
 /// Between f32 and 8 bits, elementwise or with a change between plain and channels last.
 class ConvertStep final : public Step {
@@ -108,7 +79,7 @@ Creation create_quantize(const Request& request) {
   Layout in = request.layouts[0];
   if (in.kind == Layout::Kind::kBlocked) in = Layout::channels_last();
   Layout out = in;
-  if (fits(Layout::channels_last(), dims.size()) && feeds_windows(request.graph, request.output_id(0), kSearchDepth)) {
+  if (fits(Layout::channels_last(), dims.size()) && ir::feeds_windows(request.graph, request.output_id(0))) {
     out = Layout::channels_last();
   }
   if (same_memory(dims, in, out)) in = out;

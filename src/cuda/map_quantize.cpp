@@ -12,40 +12,10 @@
 #include "cuda/map_step.h"
 #include "cuda/pixels.h"
 #include "cuda/stem.h"
+#include "ir/graph_queries.h"
 
 namespace xinfer::cuda {
 namespace {
-
-/// How many nodes downstream the search for an operator with a preference goes.
-constexpr int kSearchDepth = 6;
-
-/// Whether the integers of `id` will be used by window operators, which want channels last.
-bool feeds_windows(const ir::Graph& graph, ir::ValueId id, int depth) {
-  if (depth == 0) return false;
-  using O = ir::OpType;
-  const auto& consumers = graph.value(id).consumers;
-  return std::any_of(consumers.begin(), consumers.end(), [&](ir::NodeId consumer) {
-    const ir::Node& node = graph.node(consumer);
-    switch (node.op) {
-      case O::kConv:
-      case O::kConvTranspose:
-      case O::kMaxPool:
-      case O::kAveragePool:
-      case O::kResize:
-        return true;
-      case O::kUnary:
-      case O::kBinary:
-      case O::kConcat:
-      case O::kSlice:
-      case O::kSplit:
-      case O::kPad:
-        return std::any_of(node.outputs.begin(), node.outputs.end(),
-                           [&](ir::ValueId output) { return feeds_windows(graph, output, depth - 1); });
-      default:
-        return false;
-    }
-  });
-}
 
 /// Scales and zero points as tensors of a map: along their axis, or one for all.
 struct ScaleTables {
@@ -109,8 +79,7 @@ Creation create_quantize(const Request& request, const Tactic&) {
   const ir::Quantization& q = *y.quantization;
   const Dims dims = request.input_dims(0);
   Order order = map_order(request);
-  if (fits(Format::nhwc(Element::kS8), dims.size()) &&
-      feeds_windows(request.graph, request.output_id(0), kSearchDepth)) {
+  if (fits(Format::nhwc(Element::kS8), dims.size()) && ir::feeds_windows(request.graph, request.output_id(0))) {
     order = Order::kChannelsLast;
   }
   auto step = std::make_unique<MapStep>();

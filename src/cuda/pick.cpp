@@ -12,6 +12,7 @@
 #include "cuda/half.h"
 #include "cuda/implementations.h"
 #include "cuda/map_step.h"
+#include "reference/movement.h"
 
 namespace xinfer::cuda {
 namespace {
@@ -125,26 +126,6 @@ Resident list_of(std::vector<std::int32_t> places) {
           }};
 }
 
-/// Where element `i` of an axis of `size` elements comes from, when i may lie outside; -1 for the constant.
-std::int64_t padded_source(ir::PadMode mode, std::int64_t i, std::int64_t size) {
-  if (i >= 0 && i < size) return i;
-  switch (mode) {
-    case ir::PadMode::kConstant:
-      return -1;
-    case ir::PadMode::kEdge:
-      return i < 0 ? 0 : size - 1;
-    case ir::PadMode::kWrap:
-      return (i % size + size) % size;
-    case ir::PadMode::kReflect: {
-      if (size == 1) return 0;
-      const std::int64_t period = 2 * (size - 1);
-      const std::int64_t phase = (i % period + period) % period;
-      return phase < size ? phase : period - phase;
-    }
-  }
-  return -1;
-}
-
 /// places[i] is the list for axis i, empty where the axis is taken as it is.
 Creation pick_along_axes(const Request& request, const std::vector<std::vector<std::int32_t>>& places,
                          std::uint64_t fill, const Format& in, const Format& out) {
@@ -213,7 +194,7 @@ Creation create_pad(const Request& request, const Tactic&) {
       return Refusal{fmt::format("axis {} of size {} can't be padded by {} and {}", axis, from[axis], begin, end)};
     }
     for (std::int64_t i = -before; i < size + after; ++i) {
-      const std::int64_t at = padded_source(attrs.mode, i, size);
+      const std::int64_t at = reference::padded_source(attrs.mode, i, size);
       places[axis].push_back(static_cast<std::int32_t>(at < 0 ? -1 : at + cropped));
     }
   }

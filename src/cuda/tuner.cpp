@@ -20,7 +20,7 @@ std::vector<Choice> candidates(const Request& request) {
     std::vector<Tactic> tactics{{}};
     if (implementation.tactics != nullptr) tactics = implementation.tactics(request);
     for (Tactic& tactic : tactics) {
-      if (std::holds_alternative<Refusal>(implementation.create(request, tactic))) break;
+      if (std::holds_alternative<Refusal>(implementation.create(request, tactic))) continue;
       result.push_back({std::string(implementation.name), std::move(tactic)});
     }
   }

@@ -92,26 +92,6 @@ Tensor rescale(const ir::Value& from, const ir::Value& to, const Tensor& x) {
   return y;
 }
 
-/// Where element `i` of an axis of `size` elements comes from, when i may lie outside; -1 for the constant.
-std::int64_t padded_source(ir::PadMode mode, std::int64_t i, std::int64_t size) {
-  if (i >= 0 && i < size) return i;
-  switch (mode) {
-    case ir::PadMode::kConstant:
-      return -1;
-    case ir::PadMode::kEdge:
-      return i < 0 ? 0 : size - 1;
-    case ir::PadMode::kWrap:
-      return (i % size + size) % size;
-    case ir::PadMode::kReflect: {
-      if (size == 1) return 0;
-      const std::int64_t period = 2 * (size - 1);
-      const std::int64_t phase = (i % period + period) % period;
-      return phase < size ? phase : period - phase;
-    }
-  }
-  return -1;
-}
-
 /// The bytes of a pad value in the tensor's own units.
 std::vector<std::byte> pad_bytes(const ir::Value& value, float pad) {
   std::vector<std::byte> bytes(size_of(value.dtype));
@@ -247,6 +227,25 @@ Tensors pad(const NodeView& view, Inputs in) {
     sources.push_back(std::move(source));
   }
   return {select_along_axes(in[0], sources, pad_bytes(view.input(0), attrs.value))};
+}
+
+std::int64_t padded_source(ir::PadMode mode, std::int64_t i, std::int64_t size) {
+  if (i >= 0 && i < size) return i;
+  switch (mode) {
+    case ir::PadMode::kConstant:
+      return -1;
+    case ir::PadMode::kEdge:
+      return i < 0 ? 0 : size - 1;
+    case ir::PadMode::kWrap:
+      return (i % size + size) % size;
+    case ir::PadMode::kReflect: {
+      if (size == 1) return 0;
+      const std::int64_t period = 2 * (size - 1);
+      const std::int64_t phase = (i % period + period) % period;
+      return phase < size ? phase : period - phase;
+    }
+  }
+  return -1;
 }
 
 }  // namespace xinfer::reference
