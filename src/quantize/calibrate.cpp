@@ -8,30 +8,6 @@
 #include "xinfer/core/errors.h"
 
 namespace xinfer::quantize {
-namespace {
-
-// Images in a tensor for an input whose first axis is k * N; 0 when the input doesn't depend on N.
-std::int64_t images_in(const ir::Value& input, const Tensor& tensor) {
-  if (input.shape.is_static()) return 0;
-  const ir::Dim first = input.shape[0];
-  const auto mismatch = [&] {
-    return CalibrationError(
-        fmt::format("calibration batch: a tensor of type {} and shape {} was given for input '{}', "
-                    "which is {}{}",
-                    name_of(tensor.dtype()), xinfer::to_string(tensor.shape()), input.name, name_of(input.dtype),
-                    to_string(input.shape)));
-  };
-  if (!first.batch || first.value < 1) {
-    throw CalibrationError(fmt::format("input '{}' {} can't be cut into images: its first axis is not the batch",
-                                       input.name, to_string(input.shape)));
-  }
-  if (tensor.empty() || tensor.rank() != input.shape.rank() || tensor.dim(0) % first.value != 0) throw mismatch();
-  const std::int64_t images = tensor.dim(0) / first.value;
-  if (tensor.dtype() != input.dtype || tensor.shape() != input.shape.at(images)) throw mismatch();
-  return images;
-}
-
-}  // namespace
 
 std::vector<ir::ValueId> values_to_observe(const ir::Graph& graph) {
   std::vector<bool> wanted(graph.value_count(), false);
@@ -70,35 +46,6 @@ Calibrator::Calibrator(const ir::Graph& graph, std::shared_ptr<Runner> runner, C
   for (const ir::NodeId node : graph.order()) append(graph.node(node).outputs);
 }
 
-std::int64_t Calibrator::check(std::span<const Tensor> batch) const {
-  if (batch.size() != graph_.inputs().size()) {
-    throw CalibrationError(
-        fmt::format("calibration batch: {} tensors were given for {} inputs", batch.size(), graph_.inputs().size()));
-  }
-  std::int64_t images = 0;
-  for (std::size_t i = 0; i < batch.size(); ++i) {
-    const ir::Value& input = graph_.value(graph_.inputs()[i]);
-    const std::int64_t here = images_in(input, batch[i]);
-    if (input.shape.is_static()) continue;
-    if (images != 0 && here != images) {
-      throw CalibrationError(fmt::format("calibration batch: {} images for input '{}', but {} for another input", here,
-                                         input.name, images));
-    }
-    images = here;
-    if (images == 0) throw CalibrationError(fmt::format("calibration batch: no images for input '{}'", input.name));
-  }
-  return images == 0 ? 1 : images;
-}
-
-std::vector<Tensor> Calibrator::cut(std::span<const Tensor> batch, std::int64_t begin, std::int64_t end) const {
-  std::vector<Tensor> images(batch.begin(), batch.end());
-  for (std::size_t k = 0; k < batch.size(); ++k) {
-    const ir::Shape& shape = graph_.value(graph_.inputs()[k]).shape;
-    if (!shape.is_static()) images[k] = batch[k].rows(begin * shape[0].value, end * shape[0].value);
-  }
-  return images;
-}
-
 void Calibrator::check_finite(std::span<Histogram* const> histograms, std::int64_t image) const {
   for (const ir::ValueId id : in_order_) {
     const Histogram& histogram = *histograms[static_cast<std::size_t>(id)];
@@ -115,7 +62,7 @@ void Calibrator::check_finite(std::span<Histogram* const> histograms, std::int64
 }
 
 void Calibrator::run(std::span<const Tensor> batch, std::int64_t begin, std::int64_t end) {
-  runner_->run(cut(batch, begin, end), end - begin, observed_);
+  runner_->run(cut_images(graph_, batch, begin, end), end - begin, observed_);
   const bool finite = std::all_of(in_order_.begin(), in_order_.end(), [this](ir::ValueId id) {
     const Histogram& histogram = *observed_[static_cast<std::size_t>(id)];
     return histogram.nans() == 0 && histogram.infinities() == 0;
@@ -125,14 +72,14 @@ void Calibrator::run(std::span<const Tensor> batch, std::int64_t begin, std::int
     std::vector<Histogram> fresh(in_order_.size());
     std::vector<Histogram*> observed(observed_.size(), nullptr);
     for (std::size_t k = 0; k < fresh.size(); ++k) observed[static_cast<std::size_t>(in_order_[k])] = &fresh[k];
-    runner_->run(cut(batch, i, i + 1), 1, observed);
+    runner_->run(cut_images(graph_, batch, i, i + 1), 1, observed);
     check_finite(observed, images_ + i - begin);
   }
   check_finite(observed_, images_);  // no image alone is to blame
 }
 
 void Calibrator::add(std::span<const Tensor> batch) {
-  const std::int64_t count = check(batch);
+  const std::int64_t count = count_images(graph_, batch);
   for (std::int64_t begin = 0; begin < count;) {
     std::int64_t size = runner_->max_images();
     while (size > count - begin) size /= 2;

@@ -6,21 +6,18 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "ir/graph.h"
+#include "quantize/batches.h"
 #include "quantize/histogram.h"
 #include "quantize/options.h"
 #include "quantize/runner.h"
 #include "quantize/table.h"
 
 namespace xinfer::quantize {
-
-/// The next batch (one tensor for each graph input), or nothing at the end.
-using BatchSource = std::function<std::optional<std::vector<Tensor>>()>;
 
 struct CalibrateOptions {
   PlanOptions plan;  ///< decides whether a tensor that is always zero matters (see Calibrator::finish)
@@ -68,8 +65,6 @@ class Calibrator {
   CalibrationResult finish() const;
 
  private:
-  std::int64_t check(std::span<const Tensor> batch) const;
-  std::vector<Tensor> cut(std::span<const Tensor> batch, std::int64_t begin, std::int64_t end) const;
   void run(std::span<const Tensor> batch, std::int64_t begin, std::int64_t end);
   void check_finite(std::span<Histogram* const> histograms, std::int64_t image) const;
   void check_alive(const std::string& name) const;

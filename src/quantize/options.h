@@ -2,11 +2,13 @@
 // What the caller may ask of a quantization plan.
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "ir/ops.h"
 #include "quantize/ranges.h"
+#include "quantize/weights.h"
 
 namespace xinfer::quantize {
 
@@ -33,6 +35,14 @@ struct PrecisionOverride {
   Precision precision = Precision::kFloat;
 };
 
+/// Parameters that somebody chose for a layer with care, in place of rounding its float weights to nearest.
+struct LayerParameters {
+  QuantizedWeights weights;
+  Tensor bias;  ///< f32 (channels); empty: the layer's own, if it has one
+};
+/// By the name of the node.
+using LayerChoices = std::map<std::string, LayerParameters>;
+
 struct PlanOptions {
   RangeMethod method = RangeMethod::kAuto;  ///< used where the plan picks ranges from a calibration itself
   std::vector<PrecisionOverride> overrides;
@@ -43,6 +53,7 @@ struct PlanOptions {
   /// quantizing it: the residual stream of a transformer then stays exact. One that writes integers always reads an
   /// integer residual.
   bool float_residuals = true;
+  LayerChoices layers;  ///< for nodes that run in INT8; nodes without an entry get rounded weights
 };
 
 /// True when `name` fits `pattern` (see PrecisionOverride::Match::kGlob).

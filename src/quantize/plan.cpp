@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <stdexcept>
 #include <utility>
 
 #include "ir/quantize_nodes.h"
@@ -66,8 +67,25 @@ class Rewriter {
     }
     const NodeKind kind = placement_[static_cast<std::size_t>(id)].kind;
     if (kind == NodeKind::kAnchor && source_.value(source.inputs[1]).is_constant()) {
-      graph_.set_input(id, 1, weights_of(source));
+      const auto chosen = options_.layers.find(source.name);
+      if (chosen == options_.layers.end()) {
+        graph_.set_input(id, 1, weights_of(source));
+      } else {
+        set_parameters(id, chosen->second);
+      }
     }
+  }
+
+  void set_parameters(NodeId id, const LayerParameters& layer) {
+    const Node& source = source_.node(id);
+    const ir::Value& weights = source_.value(source.inputs[1]);
+    if (layer.weights.values.shape() != weights.constant->shape()) {
+      throw std::logic_error(fmt::format("plan: the weights chosen for '{}' have another shape", source.name));
+    }
+    graph_.set_input(id, 1,
+                     graph_.add_constant(weights.name + ".s8", layer.weights.values, layer.weights.quantization));
+    if (layer.bias.empty()) return;
+    graph_.set_or_append_input(id, 2, graph_.add_constant(source.name + ".bias.corrected", layer.bias));
   }
 
   void feed_floats(NodeId id) {

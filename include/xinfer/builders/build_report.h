@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "xinfer/builders/quality.h"
+
 namespace xinfer::builders {
 
 /// The precision that one node got.
@@ -55,6 +57,7 @@ struct BuildReport {
   bool gpu_tuned = false;                 ///< measured on a GPU; else heuristics chose
   std::string engine;                     ///< path of the engine file; empty when it was not saved
   std::uint64_t engine_bytes = 0;
+  Quality quality;
 
   /// For people: a short summary and the nodes that are not in INT8, grouped by reason.
   std::string to_text() const;
