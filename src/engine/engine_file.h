@@ -50,6 +50,14 @@ struct CudaParts {
   std::vector<TunedChoice> choices;
 };
 
+/// What calibration saw at the end of a tensor's integer range: what the same data should show while running.
+struct TensorRangeInfo {
+  std::string name;          ///< of the tensor: before the Quantize where there is one
+  float threshold = 0;       ///< magnitude that the largest integer stands for
+  double clipped_share = 0;  ///< share of the values that lay at the end of the range or beyond it, 0..1
+  bool operator==(const TensorRangeInfo&) const = default;
+};
+
 struct EngineFile {
   std::string producer;  ///< "xinfer 0.1.0"
   std::string target;    ///< "cpu-x86_64", "cuda-75,90a"
@@ -59,6 +67,7 @@ struct EngineFile {
   std::vector<std::string> labels;                         ///< class names, may be empty
   std::vector<Decision> decisions;                         ///< one for each node
   std::vector<std::pair<std::string, std::string>> facts;  ///< provenance, in the order to print
+  std::vector<TensorRangeInfo> ranges;                     ///< may be empty: not measured
   std::optional<CudaParts> cuda;                           ///< set: built for NVIDIA GPUs (a CPU can run it too)
 };
 

@@ -302,6 +302,21 @@ CudaParts decode_cuda(const fb::Cuda& stored, std::span<const std::byte> code,
   return parts;
 }
 
+std::vector<TensorRangeInfo> decode_ranges(const fb::Engine& stored) {
+  std::vector<TensorRangeInfo> result;
+  if (stored.ranges() == nullptr) return result;
+  for (const fb::TensorRange* r : *stored.ranges()) {
+    // Written so that NaN fails.
+    const bool sound = r->threshold() > 0 && std::isfinite(r->threshold()) && r->clipped_share() >= 0;
+    if (!sound || r->clipped_share() > 1) {
+      damaged("the range of '{}' is {} with a share of {} beyond", r->name()->str(), r->threshold(),
+              r->clipped_share());
+    }
+    result.push_back({r->name()->str(), r->threshold(), r->clipped_share()});
+  }
+  return result;
+}
+
 EngineFile decode(const MappedFile& file) {
   const std::span<const std::byte> bytes = file.bytes();
   const Header header = read_header(bytes);
@@ -333,6 +348,7 @@ EngineFile decode(const MappedFile& file) {
   if (stored.facts() != nullptr) {
     for (const fb::Fact* fact : *stored.facts()) engine.facts.emplace_back(fact->key()->str(), fact->value()->str());
   }
+  engine.ranges = decode_ranges(stored);
   engine.graph = GraphDecoder(*stored.graph(), sections.weights, file.owner()).decode();
   if (stored.cuda() != nullptr) engine.cuda = decode_cuda(*stored.cuda(), sections.code, file.owner());
   try {

@@ -126,6 +126,10 @@ void save(const EngineFile& engine, const std::string& path) {
   for (const auto& [key, value] : engine.facts) {
     facts.push_back(fb::CreateFactDirect(builder, key.c_str(), value.c_str()));
   }
+  std::vector<Offset<fb::TensorRange>> ranges;
+  for (const TensorRangeInfo& r : engine.ranges) {
+    ranges.push_back(fb::CreateTensorRangeDirect(builder, r.name.c_str(), r.threshold, r.clipped_share));
+  }
   Offset<fb::Cuda> cuda;
   if (engine.cuda) cuda = encode_cuda(builder, *engine.cuda, code);
   std::vector<Offset<fb::Section>> sections = {
@@ -138,7 +142,8 @@ void save(const EngineFile& engine, const std::string& path) {
   const auto labels = builder.CreateVectorOfStrings(engine.labels);
   fb::FinishEngineBuffer(builder, fb::CreateEngine(builder, producer, target, engine.max_batch, graph,
                                                    builder.CreateVector(steps), labels, builder.CreateVector(decisions),
-                                                   builder.CreateVector(facts), builder.CreateVector(sections), cuda));
+                                                   builder.CreateVector(facts), builder.CreateVector(sections), cuda,
+                                                   ranges.empty() ? 0 : builder.CreateVector(ranges)));
 
   const std::string_view structure(reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize());
   const std::uint64_t begin = sections_begin(structure.size());

@@ -37,6 +37,7 @@ EngineFile small_engine() {
   file.labels = {"cat", "dog"};
   file.decisions = {{"linear", "Linear", "int8", ""}, {"tanh", "Unary", "fp32", "no INT8 kernel"}};
   file.facts = {{"model", "small.onnx"}, {"note", ""}};
+  file.ranges = {{"x", 31.875F, 0.0009765625}};
   return file;
 }
 

@@ -139,6 +139,12 @@ const Lie kContainers[] = {
     {"a_huge_section", [](auto& e) { e.sections[0]->size = ~std::uint64_t{0}; }, "weights section"},
     {"a_shifted_section", [](auto& e) { e.sections[0]->offset = 64; }, "weights section"},
     {"another_hash", [](auto& e) { e.sections[0]->hash = std::string(32, 'a'); }, "hash"},
+    {"a_range_of_zero", [](auto& e) { e.ranges[0]->threshold = 0; }, "range of 'x' is 0"},
+    {"a_range_of_nan", [](auto& e) { e.ranges[0]->threshold = NAN; }, "range of 'x' is nan"},
+    {"an_infinite_range", [](auto& e) { e.ranges[0]->threshold = INFINITY; }, "range of 'x' is inf"},
+    {"a_share_above_one", [](auto& e) { e.ranges[0]->clipped_share = 1.5; }, "share of 1.5"},
+    {"a_negative_share", [](auto& e) { e.ranges[0]->clipped_share = -0.5; }, "share of -0.5"},
+    {"a_share_of_nan", [](auto& e) { e.ranges[0]->clipped_share = NAN; }, "share of nan"},
     {"an_unknown_preprocessing", [](auto& e) { e.preprocessing[0]->kind = 200; }, "preprocessing step 200"},
 };
 INSTANTIATE_TEST_SUITE_P(Containers, Hostile, ::testing::ValuesIn(kContainers),

@@ -69,6 +69,7 @@ TEST(RoundTrip, KeepsEverythingBesideTheGraph) {
   EXPECT_EQ(loaded.preprocessing, file.preprocessing);
   EXPECT_EQ(loaded.labels, file.labels);
   EXPECT_EQ(loaded.facts, file.facts);
+  EXPECT_EQ(loaded.ranges, file.ranges);
   ASSERT_EQ(loaded.decisions.size(), 2U);
   EXPECT_EQ(loaded.decisions[1].node, "tanh");
   EXPECT_EQ(loaded.decisions[1].op, "Unary");
