@@ -82,8 +82,13 @@ class Rewriter {
     if (layer.weights.values.shape() != weights.constant->shape()) {
       throw std::logic_error(fmt::format("plan: the weights chosen for '{}' have another shape", source.name));
     }
-    graph_.set_input(id, 1,
-                     graph_.add_constant(weights.name + ".s8", layer.weights.values, layer.weights.quantization));
+    // Nodes may share weights.
+    const auto [known, is_new] = chosen_.try_emplace(layer.weights.values.raw(), ir::kNone);
+    if (is_new) {
+      known->second = graph_.add_constant(weights.name + std::string(kWeightsEnding), layer.weights.values,
+                                          layer.weights.quantization);
+    }
+    graph_.set_input(id, 1, known->second);
     if (layer.bias.empty()) return;
     graph_.set_or_append_input(id, 2, graph_.add_constant(source.name + ".bias.corrected", layer.bias));
   }
@@ -123,7 +128,8 @@ class Rewriter {
     const ir::Value& weights = source_.value(value);
     QuantizedWeights q =
         quantize_weights(*weights.constant, axis, fmt::format("node '{}', weights '{}'", node.name, weights.name));
-    const ValueId result = graph_.add_constant(weights.name + ".s8", std::move(q.values), std::move(q.quantization));
+    const ValueId result =
+        graph_.add_constant(weights.name + std::string(kWeightsEnding), std::move(q.values), std::move(q.quantization));
     weights_.emplace(std::pair{value, axis}, result);
     return result;
   }
@@ -137,6 +143,7 @@ class Rewriter {
   std::map<ValueId, ValueId> quantized_;
   std::map<ValueId, ValueId> dequantized_;
   std::map<std::pair<ValueId, int>, ValueId> weights_;
+  std::map<const void*, ValueId> chosen_;  // weights of LayerParameters that are in the graph, by their memory
 };
 
 std::string types_of(const Graph& quantized, const std::string& node_name, const std::map<std::string, NodeId>& nodes) {
