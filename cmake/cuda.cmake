@@ -14,13 +14,3 @@ function(xinfer_find_nvrtc target)
     target_compile_definitions(${target} PRIVATE XINFER_NVRTC_HINT="${folder}")
   endif()
 endfunction()
-
-# xinfer_embed_kernels(<target> <folder>): adds the texts of the folder's kernels to the target.
-function(xinfer_embed_kernels target folder)
-  set(output ${CMAKE_CURRENT_BINARY_DIR}/generated/${target}_kernels.cpp)
-  set(script ${PROJECT_SOURCE_DIR}/cmake/embed.cmake)
-  file(GLOB kernels CONFIGURE_DEPENDS ${folder}/*.cu ${folder}/*.cuh)
-  add_custom_command(OUTPUT ${output} COMMAND ${CMAKE_COMMAND} -DFOLDER=${folder} -DOUTPUT=${output} -P ${script}
-                     DEPENDS ${kernels} ${script})
-  target_sources(${target} PRIVATE ${output})
-endfunction()
