@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -55,9 +56,39 @@ struct Tally {
   }
 };
 
+/// True when the best class leads the second by 0.1 or more in probability: an answer that small errors shouldn't flip.
+bool clear_answer(Scores scores) {
+  constexpr double kMargin = 0.1;
+  const float best = *std::max_element(scores.begin(), scores.end());
+  double sum = 0;
+  std::array<double, 2> top = {0, 0};
+  for (const float score : scores) {
+    const double p = std::exp(static_cast<double>(score) - best);
+    sum += p;
+    if (p > top[0])
+      top = {p, top[0]};
+    else if (p > top[1])
+      top[1] = p;
+  }
+  return top[0] - top[1] >= kMargin * sum;
+}
+
+double cosine(Scores a, Scores b) {
+  double ab = 0, aa = 0, bb = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    ab += static_cast<double>(a[i]) * b[i];
+    aa += static_cast<double>(a[i]) * a[i];
+    bb += static_cast<double>(b[i]) * b[i];
+  }
+  if (aa == 0 || bb == 0) return aa == bb ? 1 : 0;
+  return ab / std::sqrt(aa * bb);
+}
+
 struct Comparison {
   double signal = 0, noise = 0;
   std::int64_t samples = 0, agree = 0;
+  std::int64_t clear = 0, agree_clear = 0;       // of the samples whose reference answer is clear
+  double cosine_sum = 0, cosine_min = INFINITY;  // of each sample's first output
   void add(const Tensor& reference, const Tensor& engine) {
     const auto a = reference.data<float>();
     const auto b = engine.data<float>();
@@ -67,10 +98,26 @@ struct Comparison {
       noise += (static_cast<double>(a[i]) - b[i]) * (static_cast<double>(a[i]) - b[i]);
     }
   }
+  void add_answer(Scores reference, Scores engine) {
+    ++samples;
+    const bool same = best_of(reference) == best_of(engine);
+    agree += same ? 1 : 0;
+    if (clear_answer(reference)) {
+      ++clear;
+      agree_clear += same ? 1 : 0;
+    }
+    const double c = cosine(reference, engine);
+    cosine_sum += c;
+    cosine_min = std::min(cosine_min, c);
+  }
   double sqnr() const { return noise == 0 ? INFINITY : 10 * std::log10(signal / noise); }
   double agreement() const {
     return 100.0 * static_cast<double>(agree) / static_cast<double>(std::max<std::int64_t>(1, samples));
   }
+  double agreement_clear() const {
+    return 100.0 * static_cast<double>(agree_clear) / static_cast<double>(std::max<std::int64_t>(1, clear));
+  }
+  double cosine_mean() const { return cosine_sum / static_cast<double>(std::max<std::int64_t>(1, samples)); }
 };
 
 struct Result {
@@ -110,10 +157,7 @@ Result measure(const SampleSource& source, const runtime::InferenceEngine& engin
     }
     const std::int64_t count = batch.inputs.front().dim(0);
     for (std::int64_t i = 0; i < count && result.classifier; ++i) {
-      if (!wanted.empty()) {
-        ++result.comparison.samples;
-        result.comparison.agree += best_of(row(scores, i)) == best_of(row(wanted.front(), i)) ? 1 : 0;
-      }
+      if (!wanted.empty()) result.comparison.add_answer(row(wanted.front(), i), row(scores, i));
       if (batch.labels.empty()) continue;
       const std::int64_t label = batch.labels[static_cast<std::size_t>(i)];
       if (label >= scores.dim(1)) ++result.bad_labels;
@@ -142,7 +186,13 @@ nlohmann::json to_json(const Result& r, std::int64_t samples) {
     }
   }
   if (r.compared) {
-    if (r.classifier) json["agreement"] = r.comparison.agreement();
+    if (r.classifier) {
+      json["agreement"] = r.comparison.agreement();
+      json["clear"] = r.comparison.clear;
+      if (r.comparison.clear > 0) json["agreement_clear"] = r.comparison.agreement_clear();
+      json["cosine_mean"] = r.comparison.cosine_mean();
+      json["cosine_min"] = r.comparison.cosine_min;
+    }
     json["sqnr_db"] = r.comparison.sqnr();
   }
   if (r.drop()) json["drop"] = *r.drop();
@@ -161,7 +211,15 @@ std::string to_text(const Result& r, std::int64_t samples) {
     text += table(rows);
   }
   if (r.compared) {
-    if (r.classifier) text += fmt::format("same answer as the reference: {:.2f} %\n", r.comparison.agreement());
+    if (r.classifier) {
+      text += fmt::format("same answer as the reference: {:.2f} %\n", r.comparison.agreement());
+      if (r.comparison.clear > 0) {
+        text += fmt::format("  on the {} samples where the reference leads by 0.1 in probability: {:.2f} %\n",
+                            r.comparison.clear, r.comparison.agreement_clear());
+      }
+      text += fmt::format("cosine with the reference's output: mean {:.4f}, least {:.4f}\n", r.comparison.cosine_mean(),
+                          r.comparison.cosine_min);
+    }
     text += fmt::format("signal to quantization noise: {:.1f} dB\n", r.comparison.sqnr());
   }
   if (r.drop()) {
