@@ -25,6 +25,7 @@ struct LayerQuality {
   std::optional<double> sensitivity_db;  ///< SQNR of the network's outputs when this layer alone runs in INT8
   std::optional<double> int8_ms;         ///< time at batch 1 in the INT8 network
   std::optional<double> float_ms;        ///< ... and in the float network
+  std::optional<double> scale{};         ///< of its output, where that is stored in integers
 };
 
 /// A tensor that is stored in integers.
