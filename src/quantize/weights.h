@@ -2,10 +2,14 @@
 // Weights in INT8: symmetric, one scale for each output channel.
 
 #include <string>
+#include <string_view>
 
 #include "ir/graph.h"
 
 namespace xinfer::quantize {
+
+/// What quantize() appends to the name of weights.
+inline constexpr std::string_view kWeightsEnding = ".s8";
 
 struct QuantizedWeights {
   Tensor values;  ///< s8 in [-127, 127], the shape of the float weights
