@@ -13,6 +13,7 @@ bool DataLoaderCalibrator::next_batch(Batch& batch) {
   if (!loader_.next(loaded)) return false;
   batch.clear();
   batch.emplace(input_name_, std::move(loaded.data));
+  names_ = std::move(loaded.paths);
   return true;
 }
 
@@ -22,6 +23,7 @@ bool DataLoaderCalibrator::reset() {
 }
 
 std::int64_t DataLoaderCalibrator::sample_count() const { return static_cast<std::int64_t>(loader_.dataset_size()); }
+std::vector<std::string> DataLoaderCalibrator::sample_names() const { return names_; }
 Preprocessing DataLoaderCalibrator::preprocessing() const { return loader_.preprocessing(); }
 std::string DataLoaderCalibrator::manifest_hash() const { return loader_.manifest_hash(); }
 

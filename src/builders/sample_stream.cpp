@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "quantize/batches.h"
 #include "xinfer/core/errors.h"
 
 namespace xinfer::builders {
@@ -58,6 +59,11 @@ std::optional<std::vector<Tensor>> SampleStream::next() {
       if (std::find(inputs.begin(), inputs.end(), id) != inputs.end()) continue;
       throw CalibrationError(fmt::format("the calibrator gives data for '{}', which is no input of the model", name));
     }
+  }
+  names_ = calibrator_.sample_names();
+  const std::int64_t images = quantize::count_images(graph_, ordered);
+  if (!names_.empty() && static_cast<std::int64_t>(names_.size()) != images) {
+    throw CalibrationError(fmt::format("the calibrator gives {} names for {} samples", names_.size(), images));
   }
   return ordered;
 }

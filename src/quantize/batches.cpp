@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "core/hash.h"
 #include "xinfer/core/errors.h"
 
 namespace xinfer::quantize {
@@ -58,6 +59,12 @@ std::vector<Tensor> cut_images(const ir::Graph& graph, std::span<const Tensor> b
     if (!shape.is_static()) images[k] = batch[k].rows(begin * shape[0].value, end * shape[0].value);
   }
   return images;
+}
+
+std::string content_hash(std::span<const Tensor> image) {
+  Hasher hasher;
+  for (const Tensor& tensor : image) hasher.update(tensor.raw(), tensor.bytes());
+  return hasher.hex();
 }
 
 }  // namespace xinfer::quantize

@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "ir/graph.h"
@@ -22,5 +23,8 @@ std::int64_t count_images(const ir::Graph& graph, std::span<const Tensor> batch)
 /// Images [begin, end) of a batch that count_images() took; memory is shared.
 std::vector<Tensor> cut_images(const ir::Graph& graph, std::span<const Tensor> batch, std::int64_t begin,
                                std::int64_t end);
+
+/// Tells images apart by what they hold: 32 hex digits, as Hasher makes them, of all tensors of one image.
+std::string content_hash(std::span<const Tensor> image);
 
 }  // namespace xinfer::quantize

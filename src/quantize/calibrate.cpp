@@ -61,8 +61,19 @@ void Calibrator::check_finite(std::span<Histogram* const> histograms, std::int64
   }
 }
 
+bool Calibrator::run_and_tell(std::span<const Tensor> image) {
+  if (!options_.image_maxima) return false;
+  std::vector<float> by_id(observed_.size(), 0.0F);
+  if (!runner_->run_image(image, observed_, by_id)) return false;
+  std::vector<float> maxima;
+  for (const ir::ValueId id : in_order_) maxima.push_back(by_id[static_cast<std::size_t>(id)]);
+  options_.image_maxima(image, maxima);
+  return true;
+}
+
 void Calibrator::run(std::span<const Tensor> batch, std::int64_t begin, std::int64_t end) {
-  runner_->run(cut_images(graph_, batch, begin, end), end - begin, observed_);
+  const std::vector<Tensor> images = cut_images(graph_, batch, begin, end);
+  if (end - begin > 1 || !run_and_tell(images)) runner_->run(images, end - begin, observed_);
   const bool finite = std::all_of(in_order_.begin(), in_order_.end(), [this](ir::ValueId id) {
     const Histogram& histogram = *observed_[static_cast<std::size_t>(id)];
     return histogram.nans() == 0 && histogram.infinities() == 0;

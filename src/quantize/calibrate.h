@@ -27,6 +27,9 @@ struct CalibrateOptions {
   std::int64_t total_images = -1;  ///< handed to `progress`; -1: unknown
   /// Called after each image with (images done, total_images); returning false cancels (CancelledError).
   std::function<bool(std::int64_t, std::int64_t)> progress;
+  /// Called after each image with its inputs and the largest magnitude of every observed tensor, always in the same
+  /// order. Never called with a runner that doesn't look at images one by one (the one for GPUs).
+  std::function<void(std::span<const Tensor>, std::span<const float>)> image_maxima;
 };
 
 /// What calibration found; the table lacks its key, which the caller knows.
@@ -66,6 +69,8 @@ class Calibrator {
 
  private:
   void run(std::span<const Tensor> batch, std::int64_t begin, std::int64_t end);
+  /// True when image_maxima() is wanted and the runner could run the image so.
+  bool run_and_tell(std::span<const Tensor> image);
   void check_finite(std::span<Histogram* const> histograms, std::int64_t image) const;
   void check_alive(const std::string& name) const;
 

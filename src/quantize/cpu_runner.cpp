@@ -1,7 +1,17 @@
+#include <algorithm>
+#include <bit>
+
 #include "quantize/runner.h"
 
 namespace xinfer::quantize {
 namespace {
+
+/// On the bits, whose order is that of the magnitudes: compilers vectorize this, but no maximum of floats.
+float abs_max_of(std::span<const float> values) {
+  std::uint32_t largest = 0;
+  for (const float value : values) largest = std::max(largest, std::bit_cast<std::uint32_t>(value) & 0x7fffffffU);
+  return std::bit_cast<float>(largest);
+}
 
 class TensorRunner final : public Runner {
  public:
@@ -14,6 +24,17 @@ class TensorRunner final : public Runner {
       Histogram* histogram = histograms[static_cast<std::size_t>(id)];
       if (histogram != nullptr) histogram->add(tensor.data<float>());
     });
+  }
+
+  bool run_image(std::span<const Tensor> inputs, std::span<Histogram* const> histograms,
+                 std::span<float> abs_max) override {
+    function_(inputs, [&](ir::ValueId id, const Tensor& tensor) {
+      Histogram* histogram = histograms[static_cast<std::size_t>(id)];
+      if (histogram == nullptr) return;
+      histogram->add(tensor.data<float>());
+      abs_max[static_cast<std::size_t>(id)] = abs_max_of(tensor.data<float>());
+    });
+    return true;
   }
 
  private:

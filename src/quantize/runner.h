@@ -23,6 +23,13 @@ class Runner {
   /// `histograms` (by value id; null: not wanted). A value that doesn't depend on N counts once for each image. What is
   /// counted of an image depends neither on its companions nor on `images`.
   virtual void run(std::span<const Tensor> inputs, std::int64_t images, std::span<Histogram* const> histograms) = 0;
+  /// Runs one image as run() does, and also writes the largest magnitude of each wanted value to `abs_max` (by value
+  /// id; the others keep what they are; infinite or NaN where a value is). False, with nothing run, when this runner
+  /// doesn't look at images one by one.
+  virtual bool run_image(std::span<const Tensor> /*inputs*/, std::span<Histogram* const> /*histograms*/,
+                         std::span<float> /*abs_max*/) {
+    return false;
+  }
 };
 
 /// Runs the graph on one image (N = 1) and shows every value.

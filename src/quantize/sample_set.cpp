@@ -2,17 +2,10 @@
 
 #include <algorithm>
 
-#include "core/hash.h"
 #include "xinfer/core/errors.h"
 
 namespace xinfer::quantize {
 namespace {
-
-std::string hash_of(std::span<const Tensor> inputs) {
-  Hasher hasher;
-  for (const Tensor& tensor : inputs) hasher.update(tensor.raw(), tensor.bytes());
-  return hasher.hex();
-}
 
 std::size_t bytes_of(std::span<const Tensor> inputs) {
   std::size_t bytes = 0;
@@ -33,7 +26,7 @@ void SampleSet::add(std::span<const Tensor> batch, std::span<const std::string> 
     std::vector<Tensor> inputs = cut_images(graph_, batch, i, i + 1);
     const std::size_t room = std::max<std::size_t>(1, limits_.bytes / std::max<std::size_t>(1, bytes_of(inputs)));
     const std::size_t most = std::min(limits_.count, room);
-    std::string hash = hash_of(inputs);
+    std::string hash = content_hash(inputs);
     if (kept_.size() >= most && hash >= kept_.rbegin()->first) continue;
     const std::string name = static_cast<std::size_t>(i) < names.size() ? names[static_cast<std::size_t>(i)] : "";
     const auto found = kept_.find(hash);

@@ -34,6 +34,9 @@ class INT8Calibrator {
 
   /// Number of samples, for progress; -1 when unknown.
   virtual std::int64_t sample_count() const { return -1; }
+  /// Names of the samples that next_batch() gave last, e.g. image paths: one each, or none when they have no names.
+  /// Findings and reports use them.
+  virtual std::vector<std::string> sample_names() const { return {}; }
   /// How images become inputs; stored in the engine, so that `run` and `validate` do the same. Empty: unknown.
   virtual Preprocessing preprocessing() const { return {}; }
   /// Changes when the data do; part of the calibration cache's key. Empty: the cache can't notice other data.
@@ -56,6 +59,7 @@ class DataLoaderCalibrator : public INT8Calibrator {
   bool next_batch(Batch& batch) override;
   bool reset() override;
   std::int64_t sample_count() const override;
+  std::vector<std::string> sample_names() const override;
   Preprocessing preprocessing() const override;
   std::string manifest_hash() const override;
   std::vector<std::string> remarks() const override;
@@ -63,6 +67,7 @@ class DataLoaderCalibrator : public INT8Calibrator {
  private:
   xt::dataloaders::ExtendedDataLoader loader_;
   std::string input_name_;
+  std::vector<std::string> names_;  ///< of the last batch
 };
 
 }  // namespace xinfer::builders
