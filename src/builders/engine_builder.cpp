@@ -1,11 +1,11 @@
 #include <fmt/format.h>
 
-#include <chrono>
 #include <filesystem>
 
 #include "builders/engine_builder_impl.h"
 #include "builders/engine_check.h"
 #include "builders/sample_stream.h"
+#include "builders/stopwatch.h"
 #include "core/file.h"
 #include "core/hash.h"
 #include "engine/engine_file.h"
@@ -13,7 +13,6 @@
 #include "onnx/reader.h"
 #include "passes/pipeline.h"
 #include "quantize/calibrate.h"
-#include "quantize/plan.h"
 #include "xinfer/core/errors.h"
 #include "xinfer/core/version.h"
 
@@ -21,14 +20,6 @@ namespace xinfer::builders {
 namespace {
 
 constexpr const char* kCpuTarget = "cpu-x86_64";
-
-class Stopwatch {
- public:
-  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count(); }
-
- private:
-  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
-};
 
 quantize::RangeMethod to_internal(RangeMethod method) {
   switch (method) {
@@ -184,42 +175,6 @@ void EngineBuilder::Impl::check(const std::shared_ptr<const ir::Graph>& float_gr
                     result.speed.int8_ms, result.speed.fp32_ms));
   }
   report.check_seconds = watch.seconds();
-}
-
-engine::EngineFile EngineBuilder::Impl::build_int8(const std::shared_ptr<const ir::Graph>& float_graph) {
-  const quantize::CalibrationTable table = ranges(float_graph);
-  const Stopwatch watch;
-  tell(BuildStage::kQuantize, 0, -1);
-  quantize::QuantizedModel model = quantize::quantize(*float_graph, table, plan_options());
-  report.quantize_seconds = watch.seconds();
-
-  engine::EngineFile file = make_file(std::move(model.graph));
-  for (const quantize::NodeDecision& decision : model.decisions) {
-    const std::string op(ir::name_of(decision.op));
-    const std::string precision = decision.precision == quantize::Precision::kInt8 ? "int8" : "fp32";
-    const std::string reason = decision.precision == quantize::Precision::kInt8 ? "" : decision.reason;
-    file.decisions.push_back({decision.node, op, precision, reason});
-    if (decision.precision == quantize::Precision::kIndex) continue;
-    report.nodes.push_back({decision.node, op, precision, reason});
-    report.int8_nodes += precision == "int8" ? 1 : 0;
-  }
-  if (report.int8_nodes == 0) {
-    throw CalibrationError("no node of the model can run in INT8: the engine would be a float engine",
-                           "see 'xinfer inspect --why' on a float engine, or build with --fp32");
-  }
-  add_gpu_parts(file);
-  check(float_graph, file);
-  file.facts.emplace_back("calibration", fmt::format("{} samples, ranges by {}", table.images, report.range_method));
-  file.facts.emplace_back("calibration data hash", table.key.images);
-  file.facts.emplace_back("int8 nodes", fmt::format("{} of {}", report.int8_nodes, report.nodes.size()));
-  if (report.accuracy) {
-    file.facts.emplace_back("SQNR on calibration data", fmt::format("{:.2f} dB", report.accuracy->sqnr_db));
-    if (report.accuracy->top1_agreement) {
-      file.facts.emplace_back("top-1 agreement on calibration data",
-                              fmt::format("{:.2f} %", 100 * *report.accuracy->top1_agreement));
-    }
-  }
-  return file;
 }
 
 engine::EngineFile EngineBuilder::Impl::build() {

@@ -11,6 +11,8 @@
 #include "builders/gpu_parts.h"
 #include "engine/engine_file.h"
 #include "quantize/plan.h"
+#include "quantize/sample_set.h"
+#include "quantize/table.h"
 #include "xinfer/builders/engine_builder.h"
 #include "xinfer/core/errors.h"
 
@@ -28,6 +30,7 @@ struct EngineBuilder::Impl {
   std::optional<Preprocessing> preprocessing;
   std::vector<std::string> labels;
   int threads = 0;
+  int effort = 1;
   std::int64_t check_samples = 100;
   ProgressCallback progress;
   std::string dump_folder;
@@ -42,6 +45,10 @@ struct EngineBuilder::Impl {
   quantize::CalibrationTable run_calibration(const std::shared_ptr<const ir::Graph>& graph,
                                              const quantize::TableKey& key);
   quantize::CalibrationTable ranges(const std::shared_ptr<const ir::Graph>& graph);
+  /// A sample of the calibration data; empty when the effort is 0 or the data can't be read twice.
+  std::vector<quantize::Sample> survey(const ir::Graph& graph);
+  quantize::LayerChoices reconstruct(const ir::Graph& graph, const quantize::Ranges& ranges,
+                                     const quantize::PlanOptions& plan, const std::vector<quantize::Sample>& samples);
   quantize::TableKey table_key(const ir::Graph& graph) const;
   engine::EngineFile make_file(ir::Graph graph) const;
   void check(const std::shared_ptr<const ir::Graph>& float_graph, const engine::EngineFile& quantized);

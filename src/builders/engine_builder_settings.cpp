@@ -43,6 +43,12 @@ EngineBuilder& EngineBuilder::with_calibration_device(runtime::Device device) {
   return *this;
 }
 
+EngineBuilder& EngineBuilder::with_effort(int level) {
+  if (level < 0 || level > 2) throw Error(fmt::format("the effort is 0, 1 or 2, not {}", level));
+  impl_->effort = level;
+  return *this;
+}
+
 EngineBuilder& EngineBuilder::with_precision(const std::string& pattern, Precision precision) {
   impl_->precisions.emplace_back(pattern, precision);
   return *this;

@@ -22,6 +22,8 @@ std::string_view name_of(BuildStage stage) {
   switch (stage) {
     case BuildStage::kRead:
       return "read";
+    case BuildStage::kSurvey:
+      return "survey";
     case BuildStage::kCalibrate:
       return "calibrate";
     case BuildStage::kQuantize:

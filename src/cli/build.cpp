@@ -19,7 +19,7 @@ struct Options {
   std::vector<std::string> gpu_archs;
   std::vector<std::int64_t> batches;
   std::int64_t max_batch = 1, check = 100;
-  int threads = 0;
+  int threads = 0, effort = 1;
   builders::RangeMethod method = builders::RangeMethod::kAuto;
   std::vector<std::string> precisions, shapes;
   DataOptions data;
@@ -91,7 +91,7 @@ int build(const Options& o) {
   }
   ProgressBar bar;
   builders::EngineBuilder builder = make_builder(o, bar);
-  builder.with_max_batch_size(o.max_batch).with_accuracy_check(o.check);
+  builder.with_max_batch_size(o.max_batch).with_accuracy_check(o.check).with_effort(o.effort);
   if (for_gpu) {
     builder.with_device(runtime::Device::kCuda).with_tuning(!o.no_tune).with_batches(o.batches);
     if (!o.gpu_archs.empty()) builder.with_gpu_archs(o.gpu_archs);
@@ -174,6 +174,9 @@ void add_build(CLI::App& app, Action& action) {
   command->add_option("--cache", options->cache, "Calibration cache: used when it matches, else written");
   command->add_option("--precision", options->precisions,
                       "PATTERN=fp32 or PATTERN=int8 for nodes by name, with * and ?");
+  command->add_option("--effort", options->effort, "Work put into accuracy: 0 none, 1 seconds to a minute, 2 minutes")
+      ->check(CLI::Range(0, 2))
+      ->capture_default_str();
   command->add_option("--labels", options->labels, "Text file of class names, one a line");
   command->add_option("--check", options->check, "Samples to compare INT8 with FP32 on after the build (0: none)")
       ->capture_default_str();

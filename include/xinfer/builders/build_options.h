@@ -19,7 +19,7 @@ enum class RangeMethod : std::uint8_t {
 enum class Precision : std::uint8_t { kInt8, kFloat32 };
 
 /// What the builder is doing; for progress displays.
-enum class BuildStage : std::uint8_t { kRead, kCalibrate, kQuantize, kPrepareGpu, kCheck, kSave };
+enum class BuildStage : std::uint8_t { kRead, kSurvey, kCalibrate, kQuantize, kPrepareGpu, kCheck, kSave };
 
 std::string_view name_of(RangeMethod method);
 std::string_view name_of(BuildStage stage);

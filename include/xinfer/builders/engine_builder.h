@@ -41,6 +41,10 @@ class EngineBuilder {
   /// single precision. Ranges differ by float rounding only. On a GPU, batches of 16 images or a multiple are fastest.
   /// Building throws DeviceError where there is no GPU, and UnsupportedError naming a node that it doesn't take.
   EngineBuilder& with_calibration_device(runtime::Device device);
+  /// How much work goes into accuracy. 0: weights are rounded to nearest. 1 (default): weights and biases are chosen
+  /// layer by layer, which takes seconds to a minute. 2: in the longest sums too, which takes minutes for large
+  /// networks. Throws Error for other values.
+  EngineBuilder& with_effort(int level);
   /// Sets the precision of the nodes whose name matches `pattern` (with * and ?). Building throws Error when nothing
   /// matches. Later calls win over earlier ones.
   EngineBuilder& with_precision(const std::string& pattern, Precision precision);
