@@ -5,7 +5,7 @@
 include(CMakePackageConfigHelpers)
 
 set(runtime_rooms core data ir reference kernels cpu gpu cuda engine runtime)
-set(builder_rooms onnx passes quantize builders)
+set(builder_rooms onnx passes quantize report builders)
 list(TRANSFORM runtime_rooms REPLACE "(.+)" "$<TARGET_OBJECTS:xi_\\1>" OUTPUT_VARIABLE runtime_objects)
 list(TRANSFORM builder_rooms REPLACE "(.+)" "$<TARGET_OBJECTS:xi_\\1>" OUTPUT_VARIABLE builder_objects)
 

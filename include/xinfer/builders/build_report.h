@@ -47,6 +47,7 @@ struct BuildReport {
   std::vector<SpeedCheck> speed;
   std::vector<std::string> remarks;  ///< things that the user should know, one line each
   double read_seconds = 0;
+  double survey_seconds = 0;  ///< looking through the calibration data
   double calibrate_seconds = 0;
   double quantize_seconds = 0;
   double gpu_seconds = 0;  ///< compiling and timing kernels
@@ -59,10 +60,17 @@ struct BuildReport {
   std::uint64_t engine_bytes = 0;
   Quality quality;
 
-  /// For people: a short summary and the nodes that are not in INT8, grouped by reason.
+  /// For people: a short summary, the first findings, and the nodes that are not in INT8, grouped by reason.
   std::string to_text() const;
-  /// The same as JSON.
+  /// All of it as JSON. What was not measured, and what is not a finite number, is null; pictures are base64.
   std::string to_json() const;
 };
+
+/// Writes the report to `path` at once or not at all: a self-contained HTML page where the name ends in .html, JSON
+/// where it ends in .json. Throws Error for other names and when it can't be written.
+void write_report(const BuildReport& report, const std::string& path);
+
+/// Throws what write_report would throw for the path: to be called before a long build.
+void check_report_path(const std::string& path);
 
 }  // namespace xinfer::builders
