@@ -21,7 +21,7 @@ struct Options {
   std::int64_t max_batch = 1, check = 100;
   int threads = 0, effort = 1;
   builders::RangeMethod method = builders::RangeMethod::kAuto;
-  std::vector<std::string> precisions, shapes;
+  std::vector<std::string> precisions, shapes, reports;
   DataOptions data;
   PreprocessingOptions preprocessing;
 };
@@ -89,6 +89,7 @@ int build(const Options& o) {
   if (!o.int8 && !o.fp32 && !o.fp16) {
     throw CLI::ValidationError("precision", "say --int8 (with --calib), --fp16 (GPUs) or --fp32");
   }
+  for (const std::string& path : o.reports) builders::check_report_path(path);
   ProgressBar bar;
   builders::EngineBuilder builder = make_builder(o, bar);
   builder.with_max_batch_size(o.max_batch).with_accuracy_check(o.check).with_effort(o.effort);
@@ -113,6 +114,7 @@ int build(const Options& o) {
   }
   const builders::BuildReport report = builder.build_and_save(o.output);
   bar.finish();
+  for (const std::string& path : o.reports) builders::write_report(report, path);
   print(o.json ? report.to_json() + "\n" : report.to_text());
   return 0;
 }
@@ -180,6 +182,9 @@ void add_build(CLI::App& app, Action& action) {
   command->add_option("--labels", options->labels, "Text file of class names, one a line");
   command->add_option("--check", options->check, "Samples to compare INT8 with FP32 on after the build (0: none)")
       ->capture_default_str();
+  command->add_option("--report", options->reports, "Write all that was measured to FILE.html or FILE.json (or both)")
+      ->type_name("FILE")
+      ->allow_extra_args(false);  // else it would take the model's path after it
   command->add_option("--dump-passes", options->dump_passes, "Folder for the graph after every pass");
   command->callback([options, &action] { action = [options] { return build(*options); }; });
 }
