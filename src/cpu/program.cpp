@@ -62,7 +62,7 @@ class ProgramImpl final : public Program, public std::enable_shared_from_this<Pr
   }
 
   void run(Context& context, std::span<const Tensor> inputs, std::span<Tensor> outputs, const ValueObserver* observer,
-           StepTimes* times) const override {
+           StepTimes* times, const MemoryObserver* memory) const override {
     auto& own = dynamic_cast<ContextImpl&>(context);
     if (own.owner != this) throw EngineError("a context was given to a program that didn't make it");
     check("input", exe_.graph->inputs(), inputs);
@@ -77,6 +77,11 @@ class ProgramImpl final : public Program, public std::enable_shared_from_this<Pr
     if (observer != nullptr) {
       for (std::size_t i = 0; i < inputs.size(); ++i) (*observer)(exe_.graph->inputs()[i], inputs[i]);
     }
+    if (memory != nullptr) {
+      for (std::size_t i = 0; i < inputs.size(); ++i) {
+        (*memory)(exe_.graph->inputs()[i], {static_cast<const std::byte*>(inputs[i].raw()), inputs[i].bytes()});
+      }
+    }
     for (std::size_t i = 0; i < exe_.items.size(); ++i) {
       const Item& item = exe_.items[i];
       const auto begin = times != nullptr ? std::chrono::steady_clock::now() : std::chrono::steady_clock::time_point{};
@@ -87,6 +92,12 @@ class ProgramImpl final : public Program, public std::enable_shared_from_this<Pr
       }
       if (observer != nullptr) {
         for (const Visible& visible : item.visible) show(visible, own, *observer);
+      }
+      if (memory != nullptr) {
+        for (const Visible& visible : item.visible) {
+          const auto buffer = static_cast<std::size_t>(visible.buffer);
+          (*memory)(visible.value, {static_cast<const std::byte*>(own.pointers[buffer]), exe_.buffers[buffer].bytes});
+        }
       }
     }
     for (const FinalCopy& copy : exe_.final_copies) {

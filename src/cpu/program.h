@@ -1,6 +1,7 @@
 #pragma once
 // Program: a graph compiled for one batch size on this CPU; Context: the memory of one execution.
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <span>
@@ -33,6 +34,10 @@ struct StepInfo {
 /// during the call. Not called for constants.
 using ValueObserver = std::function<void(ir::ValueId, const Tensor&)>;
 
+/// The same without a conversion: the value's memory, elements in whatever order they lie, zeros where blocks are
+/// padded.
+using MemoryObserver = std::function<void(ir::ValueId, std::span<const std::byte>)>;
+
 /// Nanoseconds spent in each step, in the order of Program::steps(); conversions count to the step that needs them.
 using StepTimes = std::vector<std::int64_t>;
 
@@ -54,7 +59,8 @@ class Program {
   /// `inputs` and `outputs` in graph order, plain row-major tensors of exactly the compiled shapes and types; outputs
   /// are written in place. Throws EngineError naming the tensor when one doesn't fit.
   virtual void run(Context& context, std::span<const Tensor> inputs, std::span<Tensor> outputs,
-                   const ValueObserver* observer = nullptr, StepTimes* times = nullptr) const = 0;
+                   const ValueObserver* observer = nullptr, StepTimes* times = nullptr,
+                   const MemoryObserver* memory = nullptr) const = 0;
   virtual const std::vector<StepInfo>& steps() const = 0;
   virtual std::int64_t batch() const = 0;
   virtual std::size_t arena_bytes() const = 0;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "cpu/program.h"
 #include "engine/engine_file.h"
 #include "ir/graph.h"
 #include "xinfer/core/tensor.h"
@@ -35,7 +36,9 @@ class Backend {
                              int iterations) = 0;
 };
 
-std::unique_ptr<Backend> make_cpu_backend(std::shared_ptr<const ir::Graph> graph, int threads);
+/// `weights` may be shared with other programs of the same graph.
+std::unique_ptr<Backend> make_cpu_backend(std::shared_ptr<const ir::Graph> graph, int threads,
+                                          std::shared_ptr<cpu::WeightCache> weights);
 
 /// Throws DeviceError where there is no usable GPU, and EngineError when the engine was not built for GPUs.
 std::unique_ptr<Backend> make_cuda_backend(std::shared_ptr<const ir::Graph> graph, const engine::EngineFile& file,

@@ -33,8 +33,8 @@ std::vector<LayerInfo> describe(const cpu::Program& program) {
 
 class CpuBackend final : public Backend {
  public:
-  CpuBackend(std::shared_ptr<const ir::Graph> graph, int threads)
-      : pool_([graph = std::move(graph), threads, weights = cpu::make_weight_cache()](
+  CpuBackend(std::shared_ptr<const ir::Graph> graph, int threads, std::shared_ptr<cpu::WeightCache> weights)
+      : pool_([graph = std::move(graph), threads, weights = std::move(weights)](
                   std::int64_t batch) { return cpu::compile(graph, batch, {.threads = threads}, weights); },
               [](const std::shared_ptr<const cpu::Program>& program) { return program->new_context(); }) {}
 
@@ -78,8 +78,9 @@ class CpuBackend final : public Backend {
 
 }  // namespace
 
-std::unique_ptr<Backend> make_cpu_backend(std::shared_ptr<const ir::Graph> graph, int threads) {
-  return std::make_unique<CpuBackend>(std::move(graph), threads);
+std::unique_ptr<Backend> make_cpu_backend(std::shared_ptr<const ir::Graph> graph, int threads,
+                                          std::shared_ptr<cpu::WeightCache> weights) {
+  return std::make_unique<CpuBackend>(std::move(graph), threads, std::move(weights));
 }
 
 }  // namespace xinfer::runtime

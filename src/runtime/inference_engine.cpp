@@ -11,6 +11,7 @@
 #include "engine/engine_file.h"
 #include "gpu/device.h"
 #include "runtime/backend.h"
+#include "runtime/drift.h"
 #include "runtime/worker_pool.h"
 #include "xinfer/core/errors.h"
 #include "xtorch/xtorch.h"
@@ -25,10 +26,10 @@ TensorInfo describe(const ir::Value& value, const std::string& name) {
 }
 
 std::unique_ptr<Backend> make_backend(const std::shared_ptr<const ir::Graph>& graph, const engine::EngineFile& file,
-                                      const RuntimeOptions& options) {
+                                      const RuntimeOptions& options, const std::shared_ptr<cpu::WeightCache>& weights) {
   const bool on_gpu =
       options.device == Device::kCuda || (options.device == Device::kAuto && file.cuda && gpu::device_count() > 0);
-  return on_gpu ? make_cuda_backend(graph, file, options) : make_cpu_backend(graph, options.threads);
+  return on_gpu ? make_cuda_backend(graph, file, options) : make_cpu_backend(graph, options.threads, weights);
 }
 
 }  // namespace
@@ -46,7 +47,13 @@ struct InferenceEngine::Impl {
       outputs.push_back(describe(graph->value(graph->outputs()[i]), graph->output_names()[i]));
     }
     for (const engine::Decision& decision : file.decisions) reasons.emplace(decision.node, decision.reason);
-    backend = make_backend(graph, file, options);
+    if (options.drift_sample_period < 0) {
+      throw Error(fmt::format("the period of watched inferences can't be {}", options.drift_sample_period));
+    }
+    const auto weights = cpu::make_weight_cache();
+    backend = make_backend(graph, file, options, weights);
+    if (options.drift_sample_period == 0) return;
+    drift = std::make_unique<DriftMonitor>(graph, file.ranges, options.drift_sample_period, options.threads, weights);
   }
 
   void check_batch(std::int64_t batch) const;
@@ -57,6 +64,7 @@ struct InferenceEngine::Impl {
   std::vector<LayerInfo> complete(std::vector<LayerInfo> layers) const;
   void run(std::int64_t batch, const std::vector<Tensor>& in, std::vector<Tensor>& out) {
     backend->run(batch, in, out);
+    if (drift != nullptr && drift->due()) drift->watch(batch, in);
   }
 
   engine::EngineFile file;
@@ -65,6 +73,7 @@ struct InferenceEngine::Impl {
   std::vector<TensorInfo> outputs;
   std::unordered_map<std::string, std::string> reasons;
   std::unique_ptr<Backend> backend;
+  std::unique_ptr<DriftMonitor> drift;  // null: nothing is watched
   int async_workers;
   std::once_flag pool_made;
   std::optional<WorkerPool> pool;  // last: its jobs use the members above
@@ -221,7 +230,10 @@ void InferenceEngine::warm_up(std::int64_t batch_size) const {
   for (const ir::ValueId id : impl_->graph->inputs()) {
     inputs.emplace_back(impl_->graph->value(id).dtype, impl_->graph->value(id).shape.at(batch_size));
   }
-  infer(inputs);
+  // Past the monitor: these zeros are nobody's data.
+  std::vector<Tensor> outputs = impl_->make_outputs(batch_size);
+  impl_->backend->run(batch_size, inputs, outputs);
+  if (impl_->drift != nullptr) impl_->drift->warm_up(batch_size);
 }
 
 Tensor InferenceEngine::load_images(const std::vector<std::string>& paths) const {
@@ -275,6 +287,12 @@ void InferenceEngine::infer_async(std::int64_t batch_size, const std::vector<voi
                                   impl_->inputs.size(), impl_->outputs.size(), inputs.size(), outputs.size()));
   }
   impl_->backend->enqueue(batch_size, inputs, outputs, stream);
+}
+
+DriftReport InferenceEngine::drift() const { return impl_->drift == nullptr ? DriftReport{} : impl_->drift->report(); }
+
+void InferenceEngine::reset_drift() const {
+  if (impl_->drift != nullptr) impl_->drift->reset();
 }
 
 std::string InferenceEngine::device_name() const { return impl_->backend->device_name(); }

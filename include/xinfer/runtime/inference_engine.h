@@ -12,6 +12,7 @@
 
 #include "xinfer/core/preprocessing.h"
 #include "xinfer/core/tensor.h"
+#include "xinfer/runtime/drift.h"
 
 namespace xinfer::engine {
 struct EngineFile;
@@ -36,6 +37,9 @@ struct RuntimeOptions {
   int gpu = 0;
   /// False: kernels must have come with the engine or lie in the cache folder; nothing is compiled while running.
   bool allow_compile = true;
+  /// Watches one inference in so many for values at the end of their integer range (see drift()); 0: none. One sample
+  /// of a watched batch runs once more, on the CPU, so results never change. Batches on a CUDA stream are not watched.
+  int drift_sample_period = 0;
 };
 
 /// An input or output. The first dimension is -1 where it is the batch.
@@ -124,6 +128,11 @@ class InferenceEngine {
   std::vector<LayerInfo> profile(const std::vector<Tensor>& inputs, int iterations) const;
   /// Median time of one run of `inputs` on the GPU without the copies to and from it, in microseconds; 0 on the CPU.
   double device_time(const std::vector<Tensor>& inputs, int iterations) const;
+  /// What the watched inferences showed since the start or the last reset_drift(); empty when
+  /// RuntimeOptions::drift_sample_period is 0.
+  DriftReport drift() const;
+  /// Forgets what was counted. The next inference is watched.
+  void reset_drift() const;
   /// The engine's contents, for tools of this project (the header of EngineFile is not installed).
   const engine::EngineFile& file() const;
 
