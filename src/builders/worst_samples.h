@@ -14,8 +14,8 @@ namespace xinfer::builders {
 
 struct WorstOptions {
   std::size_t count = 12;
-  std::vector<std::string> labels;  ///< class names; classes beyond them get numbers
-  Preprocessing preprocessing;      ///< how the samples' pictures were made
+  std::vector<std::string> labels = {};  ///< class names; classes beyond them get numbers
+  Preprocessing preprocessing = {};      ///< how the samples' pictures were made
 };
 
 /// The samples with the lowest SQNR over all float outputs; where the first output scores classes, those that change
