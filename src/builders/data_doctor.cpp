@@ -18,6 +18,8 @@ namespace {
 constexpr std::size_t kMaximaBytes = std::size_t{64} << 20;
 /// An image with less than this share of the usual deviation holds (almost) nothing.
 constexpr double kConstantShare = 0.05;
+/// Of fewer images nobody can tell whether ranges have settled.
+constexpr std::int64_t kFewestImages = 16;
 constexpr std::size_t kNamesInFinding = 3;
 constexpr std::size_t kStretchingFindings = 5;
 constexpr const char* kWhere = "calibration images";
@@ -162,7 +164,10 @@ void DataDoctor::examine_ranges(DataQuality& quality, std::vector<Finding>& find
   const RangeGrowth growth = range_growth(tensors);
   quality.curve = growth.curve;
   const auto count = static_cast<std::int64_t>(images.size());
-  if (2 * growth.settled_after <= count) quality.converged_after = growth.settled_after;
+  const auto settled = [](const RangeGrowth& seen, std::int64_t images) {
+    return images >= kFewestImages && 2 * seen.settled_after <= images;
+  };
+  if (settled(growth, count)) quality.converged_after = growth.settled_after;
   // More images would not help against a few strange ones, which have findings of their own.
   for (TensorMaxima& tensor : tensors) {
     TensorMaxima kept;
@@ -173,11 +178,12 @@ void DataDoctor::examine_ranges(DataQuality& quality, std::vector<Finding>& find
   }
   const RangeGrowth usual = range_growth(std::move(tensors));
   const std::int64_t kept = count - static_cast<std::int64_t>(stretching.size());
-  if (kept > 1 && 2 * usual.settled_after <= kept) return;
+  if (settled(usual, kept)) return;
   const std::string cause =
-      kept <= 1 ? "there is only one image"
-                : fmt::format("{} images are too few: half of them leave {} of {} ranges more than 5 % short", count,
-                              usual.unsettled_at_half, live);
+      kept < kFewestImages
+          ? fmt::format("there {} only {}", count == 1 ? "is" : "are", count)
+          : fmt::format("{} are too few: with half of them, the usual range falls {:.0f} % short, the worst {:.0f} %",
+                        count, 100 * usual.half.median_change, 100 * usual.half.worst_change);
   findings.push_back({kWhere, cause, "add images like those of the application; 100 to 500 are usual", ""});
 }
 

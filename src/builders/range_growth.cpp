@@ -7,7 +7,8 @@
 namespace xinfer::builders {
 namespace {
 
-constexpr double kSettled = 0.05;
+constexpr double kTypicalShortfall = 0.05;
+constexpr double kRareShortfall = 0.2;
 constexpr std::size_t kFewestImages = 8;
 constexpr double kWidening = 0.3;
 
@@ -52,27 +53,28 @@ RangeGrowth range_growth(std::vector<TensorMaxima> tensors) {
     std::ranges::sort(result);
     return result;
   };
-  const auto unsettled = [&](std::int64_t count) {
-    return std::ranges::count_if(shortfalls(count), [](double shortfall) { return shortfall > kSettled; });
-  };
-  for (const std::int64_t count : curve_counts(images)) {
+  const auto settled = [&](std::int64_t count) {
     const std::vector<double> sorted = shortfalls(count);
-    growth.curve.push_back({count, sorted.back(), sorted[sorted.size() / 2]});
-  }
+    return sorted[sorted.size() / 2] <= kTypicalShortfall && sorted[(sorted.size() - 1) * 95 / 100] <= kRareShortfall;
+  };
+  const auto point = [&](std::int64_t count) {
+    const std::vector<double> sorted = shortfalls(count);
+    return CurvePoint{count, sorted.back(), sorted[sorted.size() / 2]};
+  };
+  for (const std::int64_t count : curve_counts(images)) growth.curve.push_back(point(count));
   // A range never shrinks with more images, so the point can be searched by halving.
-  const auto allowed = static_cast<std::int64_t>(tensors.size()) / 20;
   std::int64_t low = 1;
   std::int64_t high = images;
   while (low < high) {
     const std::int64_t middle = (low + high) / 2;
-    if (unsettled(middle) <= allowed) {
+    if (settled(middle)) {
       high = middle;
     } else {
       low = middle + 1;
     }
   }
   growth.settled_after = low;
-  growth.unsettled_at_half = unsettled(std::max<std::int64_t>(1, images / 2));
+  growth.half = point(std::max<std::int64_t>(1, images / 2));
   return growth;
 }
 

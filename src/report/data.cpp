@@ -15,9 +15,11 @@ std::string convergence(const BuildReport& report) {
   const auto& data = report.quality.data;
   std::string text;
   if (data.converged_after) {
-    text = fmt::format("<p>After <b>{}</b> images no range changes by more than 5 %.", *data.converged_after);
+    text = fmt::format(
+        "<p>After <b>{}</b> images half of the ranges are within 5 % of the final ones, and nearly all within 20 %.",
+        *data.converged_after);
   } else if (data.curve.size() >= 2) {
-    text = "<p>The ranges had not settled when the images ended: more images would change them by over 5 %.";
+    text = "<p>The ranges had not settled when the images ended: more images would still widen them.";
   }
   if (!text.empty()) text += "</p>\n";
   const std::string chart = curve_chart(data);
@@ -35,12 +37,16 @@ std::string preprocessing(const BuildReport& report) {
   if (trials.empty()) return "";
   std::string html =
       "<h3>Preprocessing</h3>\n<p class=\"quiet\">How sure the float model is of its answers (mean of the largest "
-      "softmax output) when the images are prepared in another way.</p>\n<div class=\"scroll\"><table "
-      "class=\"trials\"><thead><tr><th class=\"name\">Variant</th><th>Confidence</th></tr></thead><tbody>\n";
+      "softmax output), and how well they tell the images apart (mutual information, of the largest possible), when "
+      "the images are prepared in another way.</p>\n<div class=\"scroll\"><table "
+      "class=\"trials\"><thead><tr><th "
+      "class=\"name\">Variant</th><th>Confidence</th><th>Information</th></tr></thead><tbody>\n";
   for (const auto& trial : trials) {
     html += fmt::format(
-        "<tr><td class=\"name\">{}</td><td class=\"with-bar\">{}<span class=\"figure\">{}</span></td></tr>\n",
-        escape(trial.name), bar(trial.confidence), percent(trial.confidence));
+        "<tr><td class=\"name\">{}</td><td class=\"with-bar\">{}<span class=\"figure\">{}</span></td><td "
+        "class=\"with-bar\">{}<span class=\"figure\">{}</span></td></tr>\n",
+        escape(trial.name), bar(trial.confidence), percent(trial.confidence), bar(trial.information),
+        percent(trial.information));
   }
   return html + "</tbody></table></div>\n";
 }

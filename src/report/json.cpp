@@ -55,20 +55,21 @@ json of(const TensorQuality& tensor) {
 
 json of(const DataQuality& data) {
   const auto remark = [](const ImageRemark& r) { return of(r); };
-  return {{"images", data.images},
-          {"converged_after", data.converged_after ? json(*data.converged_after) : json()},
-          {"curve", array_of(data.curve,
-                             [](const CurvePoint& p) {
-                               return json{{"images", p.images},
-                                           {"worst_change", number(p.worst_change)},
-                                           {"median_change", number(p.median_change)}};
-                             })},
-          {"stretching", array_of(data.stretching, remark)},
-          {"duplicates", array_of(data.duplicates, remark)},
-          {"constant", array_of(data.constant, remark)},
-          {"preprocessing", array_of(data.preprocessing, [](const PreprocessingTrial& t) {
-             return json{{"name", t.name}, {"confidence", number(t.confidence)}};
-           })}};
+  return {
+      {"images", data.images},
+      {"converged_after", data.converged_after ? json(*data.converged_after) : json()},
+      {"curve", array_of(data.curve,
+                         [](const CurvePoint& p) {
+                           return json{{"images", p.images},
+                                       {"worst_change", number(p.worst_change)},
+                                       {"median_change", number(p.median_change)}};
+                         })},
+      {"stretching", array_of(data.stretching, remark)},
+      {"duplicates", array_of(data.duplicates, remark)},
+      {"constant", array_of(data.constant, remark)},
+      {"preprocessing", array_of(data.preprocessing, [](const PreprocessingTrial& t) {
+         return json{{"name", t.name}, {"confidence", number(t.confidence)}, {"information", number(t.information)}};
+       })}};
 }
 
 json of(const Environment& e) {

@@ -112,7 +112,8 @@ TEST(RangeGrowth, FindsWhereRangesSettle) {
   EXPECT_NEAR(growth.curve.front().median_change, 0.25, 0.01);
   // The largest of k uniform numbers lies 1 / (k + 1) of their width below the end: here of half the range.
   EXPECT_NEAR(static_cast<double>(growth.settled_after), 9, 1);
-  EXPECT_EQ(growth.unsettled_at_half, 0);
+  EXPECT_EQ(growth.half.images, 150);
+  EXPECT_LT(growth.half.worst_change, 0.01);
 }
 
 TEST(RangeGrowth, DeadTensorsDoNotCount) {
@@ -173,8 +174,11 @@ TEST(DataDoctor, AsksForMoreImagesWhileRangesGrow) {
   }
   const Result result = examine(pictures);
   EXPECT_FALSE(result.quality.converged_after.has_value());
-  EXPECT_THAT(text_of(result.findings), HasSubstr("30 images are too few: half of them leave 20 of 20 ranges"));
-  EXPECT_THAT(text_of(examine(usual_pictures(1)).findings), HasSubstr("only one image"));
+  EXPECT_THAT(text_of(result.findings),
+              HasSubstr("30 are too few: with half of them, the usual range falls 7 % short, the worst 7 %"));
+  EXPECT_THAT(text_of(examine(usual_pictures(1)).findings), HasSubstr("there is only 1;"));
+  EXPECT_THAT(text_of(examine(usual_pictures(15)).findings), HasSubstr("there are only 15;"));
+  EXPECT_EQ(text_of(examine(usual_pictures(16)).findings), "");
 }
 
 TEST(DataDoctor, OneStrangeImageAsksForNoMore) {

@@ -67,7 +67,8 @@ struct PreprocessingTrial {
 /// The calibration images, examined.
 struct DataQuality {
   std::int64_t images = 0;
-  /// Images after which 95 of 100 ranges are within 5 % of the final ones; empty when more than half are needed.
+  /// Images after which half of the ranges are within 5 % of the final ones, and 95 of 100 within 20 %; empty when it
+  /// takes more than half of the images.
   std::optional<std::int64_t> converged_after;
   std::vector<CurvePoint> curve;
   std::vector<ImageRemark> stretching;  ///< images that alone widen the range of many tensors
