@@ -22,7 +22,7 @@ struct Options {
   std::string engine;
   std::int64_t batch = 1;
   double seconds = 3;
-  int streams = 1;
+  int streams = 1, drift = 0;
   DeviceOptions device;
   bool profile = false, json = false;
 };
@@ -93,6 +93,7 @@ double percentile(const std::vector<double>& sorted, double share) {
 int bench(const Options& o) {
   runtime::RuntimeOptions runtime_options = o.device.runtime();
   runtime_options.async_workers = o.streams;
+  runtime_options.drift_sample_period = o.drift;
   const runtime::InferenceEngine engine(o.engine, runtime_options);
   const std::vector<Tensor> inputs = make_inputs(engine, o.batch);
   const Timing timing = measure(engine, o, inputs);
@@ -168,6 +169,11 @@ void add_bench(CLI::App& app, Action& action) {
   options->device.add_to(*command);
   command->add_option("--streams", options->streams, "Batches in flight at the same time")
       ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  command
+      ->add_option("--drift", options->drift,
+                   "Watch one inference in so many for drift, to see what that costs (0: none)")
+      ->check(CLI::Range(0, 1000000000))
       ->capture_default_str();
   command->add_flag("--profile", options->profile, "Print the time of each layer");
   command->add_flag("--json", options->json, "Print JSON");

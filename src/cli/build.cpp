@@ -27,19 +27,10 @@ struct Options {
 };
 
 void add_common(CLI::App& command, Options& o) {
-  static const std::map<std::string, builders::RangeMethod> kMethods = {
-      {"auto", builders::RangeMethod::kAuto},
-      {"minmax", builders::RangeMethod::kMinMax},
-      {"percentile", builders::RangeMethod::kPercentile},
-      {"entropy", builders::RangeMethod::kEntropy},
-      {"mse", builders::RangeMethod::kMse}};
   command.add_option("model", o.model, "ONNX model")->required();
   o.data.add_to(command, "--calib", "Folder of calibration images (100-500 are usual), flat or one folder a class");
   o.preprocessing.add_to(command);
-  command.add_option("--method", o.method, "How activation ranges are chosen")
-      ->transform(
-          CLI::CheckedTransformer(kMethods, CLI::ignore_case).description("{auto,minmax,percentile,entropy,mse}"))
-      ->default_str("auto");
+  add_range_method(command, o.method);
   command.add_option("--calib-device", o.calibration_device, "Where calibration runs the float model")
       ->transform(device_names(false))
       ->default_str("cpu");

@@ -36,6 +36,8 @@ int run(int argc, char** argv) {
       "  xinfer run model.engine cat.png dog.jpg --labels names.txt\n"
       "  xinfer bench model.engine --batch 8\n"
       "  xinfer inspect model.engine --why\n"
+      "  xinfer drift model.engine --data new_images/\n"
+      "  xinfer recalibrate model.engine --data new_images/ -o new.engine\n"
       "  xinfer doctor",
       "xinfer"};
   app.set_version_flag("--version", std::string("xinfer ") + xinfer::kVersion);
@@ -46,9 +48,11 @@ int run(int argc, char** argv) {
   xinfer::cli::Action action;
   xinfer::cli::add_build(app, action);
   xinfer::cli::add_calibrate(app, action);
+  xinfer::cli::add_recalibrate(app, action);
   xinfer::cli::add_validate(app, action);
   xinfer::cli::add_run(app, action);
   xinfer::cli::add_bench(app, action);
+  xinfer::cli::add_drift(app, action);
   xinfer::cli::add_inspect(app, action);
   xinfer::cli::add_doctor(app, action);
   try {

@@ -148,6 +148,19 @@ std::map<std::string, Tensor> DataOptions::load_arrays() const {
   return result;
 }
 
+void add_range_method(CLI::App& command, builders::RangeMethod& method) {
+  static const std::map<std::string, builders::RangeMethod> kMethods = {
+      {"auto", builders::RangeMethod::kAuto},
+      {"minmax", builders::RangeMethod::kMinMax},
+      {"percentile", builders::RangeMethod::kPercentile},
+      {"entropy", builders::RangeMethod::kEntropy},
+      {"mse", builders::RangeMethod::kMse}};
+  command.add_option("--method", method, "How activation ranges are chosen")
+      ->transform(
+          CLI::CheckedTransformer(kMethods, CLI::ignore_case).description("{auto,minmax,percentile,entropy,mse}"))
+      ->default_str("auto");
+}
+
 std::vector<std::int64_t> parse_sizes(const std::string& text, const std::string& option) {
   std::vector<std::int64_t> sizes;
   for (const std::string& part : split(text, 'x')) {

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "xinfer/builders/build_options.h"
 #include "xinfer/core/preprocessing.h"
 #include "xinfer/runtime/inference_engine.h"
 #include "xtorch/xtorch.h"
@@ -65,6 +66,9 @@ class DeviceOptions {
 
 /// "cpu", "cuda" (and "auto" where `allow_auto`): an option's names for devices.
 CLI::CheckedTransformer device_names(bool allow_auto);
+
+/// --method.
+void add_range_method(CLI::App& command, builders::RangeMethod& method);
 
 /// "224x224" -> {224, 224}; "256" -> {256}. Throws CLI::ValidationError naming `option`.
 std::vector<std::int64_t> parse_sizes(const std::string& text, const std::string& option);

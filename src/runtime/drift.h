@@ -48,7 +48,8 @@ class SaturationWatch {
   explicit SaturationWatch(const ir::Graph& graph);
 
   /// In the order in which they are computed.
-  const std::vector<Watched>& tensors() const { return tensors_; }
+  const std::vector<Watched>& tensors() const& { return tensors_; }
+  const std::vector<Watched>& tensors() const&& = delete;
   Counts zeros() const { return Counts(tensors_.size()); }
   /// Adds what is to be counted of `value`, computed for `samples` samples. `memory` holds its elements in any order;
   /// zeros may stand between them.
