@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "builders/engine_builder_impl.h"
+#include "builders/range_table.h"
 #include "builders/sample_stream.h"
 #include "builders/stopwatch.h"
 #include "quantize/reconstruct.h"
@@ -74,6 +75,7 @@ engine::EngineFile EngineBuilder::Impl::build_int8(const std::shared_ptr<const i
     throw CalibrationError("no node of the model can run in INT8: the engine would be a float engine",
                            "see 'xinfer inspect --why' on a float engine, or build with --fp32");
   }
+  file.ranges = measure_ranges(std::make_shared<ir::Graph>(file.graph), samples, threads).ranges;
   add_gpu_parts(file);
   check(float_graph, file);
   file.facts.emplace_back("calibration", fmt::format("{} samples, ranges by {}", table.images, report.range_method));
