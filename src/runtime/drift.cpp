@@ -1,7 +1,9 @@
 #include "runtime/drift.h"
 
 #include <algorithm>
-#include <cmath>
+#include <array>
+#include <numeric>
+#include <string_view>
 #include <unordered_map>
 
 namespace xinfer::runtime {
@@ -26,26 +28,55 @@ bool has_own_range(const ir::Node& node) {
   }
 }
 
-/// Counts elements at `low` and below or `high` and above, and finds the largest magnitude, in arithmetic of type Wide.
-template <class Stored, class Wide>
-SaturationCounts count_ends(std::span<const std::byte> memory, Wide low, Wide high) {
-  const auto* values = reinterpret_cast<const Stored*>(memory.data());
-  const std::size_t size = memory.size() / sizeof(Stored);
-  constexpr std::size_t kBlock = 1 << 14;  // its count fits into 32 bits, which vectors hold more of
+// Counting goes by lanes, side by side, which compilers turn into vectors; what remains at the end goes to the first
+// lanes.
+constexpr std::size_t kLanes = 64;
+
+/// Magnitudes of 8-bit integers: how many reach `top`, and the largest.
+template <class T>
+SaturationCounts count_integers(std::span<const std::byte> memory, std::uint8_t top) {
+  constexpr std::size_t kRows = 255;  // as many as a lane can count
+  const auto* values = reinterpret_cast<const T*>(memory.data());
+  std::array<std::uint8_t, kLanes> largest{};
   SaturationCounts counts;
-  Wide largest = 0;
-  for (std::size_t begin = 0; begin < size; begin += kBlock) {
-    const std::size_t end = std::min(size, begin + kBlock);
-    std::int32_t outside = 0;
-    for (std::size_t i = begin; i < end; ++i) {
-      const Wide value = values[i];
-      outside += (value >= high ? 1 : 0) | (value <= low ? 1 : 0);
-      const Wide magnitude = value < 0 ? -value : value;
-      largest = magnitude > largest ? magnitude : largest;
+  for (std::size_t begin = 0; begin < memory.size(); begin += kRows * kLanes) {
+    const std::size_t end = std::min(memory.size(), begin + kRows * kLanes);
+    std::array<std::uint8_t, kLanes> reached{};
+    const auto add = [&](std::size_t lane, T value) {
+      const auto magnitude = static_cast<std::uint8_t>(value < 0 ? -value : value);
+      reached[lane] = static_cast<std::uint8_t>(reached[lane] + (magnitude >= top ? 1 : 0));
+      largest[lane] = std::max(largest[lane], magnitude);
+    };
+    std::size_t i = begin;
+    for (; i + kLanes <= end; i += kLanes) {
+      for (std::size_t lane = 0; lane < kLanes; ++lane) add(lane, values[i + lane]);
     }
-    counts.saturated += static_cast<std::uint64_t>(outside);
+    for (std::size_t lane = 0; i < end; ++i, ++lane) add(lane, values[i]);
+    counts.saturated += std::accumulate(reached.begin(), reached.end(), std::uint64_t{0});
   }
-  counts.largest = static_cast<float>(largest);
+  counts.largest = static_cast<float>(*std::max_element(largest.begin(), largest.end())) / static_cast<float>(top);
+  return counts;
+}
+
+/// Reals: how many are at most `low` or at least `high`, and the largest magnitude.
+SaturationCounts count_reals(std::span<const std::byte> memory, float low, float high) {
+  const auto* values = reinterpret_cast<const float*>(memory.data());
+  const std::size_t size = memory.size() / sizeof(float);
+  std::array<float, kLanes> largest{};
+  std::array<std::uint32_t, kLanes> reached{};
+  const auto add = [&](std::size_t lane, float value) {
+    const float magnitude = value < 0 ? -value : value;
+    reached[lane] += static_cast<std::uint32_t>(value >= high) | static_cast<std::uint32_t>(value <= low);
+    largest[lane] = magnitude > largest[lane] ? magnitude : largest[lane];  // never NaN
+  };
+  std::size_t i = 0;
+  for (; i + kLanes <= size; i += kLanes) {
+    for (std::size_t lane = 0; lane < kLanes; ++lane) add(lane, values[i + lane]);
+  }
+  for (std::size_t lane = 0; i < size; ++i, ++lane) add(lane, values[i]);
+  SaturationCounts counts;
+  counts.saturated = std::accumulate(reached.begin(), reached.end(), std::uint64_t{0});
+  counts.largest = *std::max_element(largest.begin(), largest.end());
   return counts;
 }
 
@@ -82,17 +113,14 @@ void SaturationWatch::count(ir::ValueId value, std::span<const std::byte> memory
   for (const std::size_t i : of_value_[static_cast<std::size_t>(value)]) {
     const Watched& t = tensors_[i];
     const bool is_unsigned = t.type == DataType::kUInt8;
-    const auto top = static_cast<float>(t.levels());
     SaturationCounts found;
     if (t.before) {
       // What rounds to the last integer, or lies beyond it.
-      const float low = is_unsigned ? -0.5F : 0.5F - top;
-      found = count_ends<float, float>(memory, low * t.scale, (top - 0.5F) * t.scale);
+      const float top = static_cast<float>(t.levels()) - 0.5F;
+      found = count_reals(memory, (is_unsigned ? -0.5F : -top) * t.scale, top * t.scale);
       found.largest /= t.threshold();
     } else {
-      found = is_unsigned ? count_ends<std::uint8_t, std::int32_t>(memory, -1, 255)
-                          : count_ends<std::int8_t, std::int32_t>(memory, -127, 127);
-      found.largest /= top;
+      found = is_unsigned ? count_integers<std::uint8_t>(memory, 255) : count_integers<std::int8_t>(memory, 127);
     }
     found.elements = static_cast<std::uint64_t>(element_count(t.shape.at(samples)));
     counts[i].add(found);

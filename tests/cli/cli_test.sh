@@ -76,8 +76,9 @@ succeeds "$xinfer" --help
 prints 'validate'
 succeeds "$xinfer" --version
 prints '^xinfer [0-9]'
-declare -A enough=([build]="x -o out/e" [calibrate]="x -o out/c" [validate]=x [run]="x y" [bench]=x [inspect]="$model")
-for command in build calibrate validate run bench inspect; do
+declare -A enough=([build]="x -o out/e" [calibrate]="x -o out/c" [validate]=x [run]="x y" [bench]=x [inspect]="$model"
+  [recalibrate]="x -o out/r" [drift]=x)
+for command in build calibrate validate run bench inspect recalibrate drift; do
   succeeds "$xinfer" "$command" --help
   prints 'Example'
   misused 'required|engine|model|file' "$xinfer" "$command"
@@ -141,6 +142,23 @@ succeeds "$xinfer" bench int8.engine --batch 2 --seconds 0.1 --profile --json
 json '.batch == 2 and .runs >= 1 and .samples_per_second > 0 and .latency_ms.min <= .latency_ms.p50 and (.layers | length) > 50'
 succeeds "$xinfer" bench int8.engine --seconds 0.1 --streams 2
 prints 'throughput'
+# Drift: images as they should be, and with three times the contrast.
+succeeds "$xinfer" drift int8.engine --data small_test
+prints '^30 samples, [0-9]+ tensors'
+succeeds "$xinfer" drift int8.engine --data small_test --mean 0.286,0.286,0.286 --std 0.12,0.12,0.12 --json
+json '.samples == 30 and (.tensors[0] | .tensor == "input" and .drifted and .share > 0.1 and .largest > 1.5)'
+succeeds "$xinfer" recalibrate int8.engine --data small_test -o small.engine
+prints '30 samples, ranges by auto'
+prints 'new scales  SQNR'
+succeeds "$xinfer" validate small.engine --reference "$model" --data small_test --max-drop 20
+succeeds "$xinfer" recalibrate int8.engine --data-npy zeros.npy -o zeros.engine --method minmax --json
+json '.samples == 2 and .range_method == "minmax" and (.changes | length) > 50'
+fails 'no layer in INT8' "$xinfer" recalibrate fp32.engine --data small_test -o out/r
+fails 'nothing in integers' "$xinfer" drift fp32.engine --data small_test
+fails 'no engine|not an' "$xinfer" recalibrate "$model" --data small_test -o out/r
+misused 'either' "$xinfer" drift int8.engine
+misused 'either' "$xinfer" recalibrate int8.engine -o out/r
+succeeds "$xinfer" bench int8.engine --seconds 0.1 --drift 2
 succeeds "$xinfer" inspect int8.engine --why
 prints 'layers compute in INT8'
 prints 'normalize'

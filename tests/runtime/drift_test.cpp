@@ -169,6 +169,38 @@ TEST(Drift, CountsWhatSeveralThreadsRun) {
   EXPECT_EQ(tensor_called(engine.drift(), "x").elements, 400U);
 }
 
+/// x [N, size] -> Quantize -> Dequantize; a hundred thousand elements fill every lane and block of the counting.
+TEST(Drift, CountsEveryElementOfLargeTensors) {
+  constexpr std::int64_t kSize = 100003;
+  for (const DataType type : {DataType::kInt8, DataType::kUInt8}) {
+    ir::Graph g;
+    const auto x = g.add_input("x", DataType::kFloat32, {ir::Dim::n(), kSize});
+    const auto q = g.add(ir::OpType::kQuantize, "quantize", {x});
+    g.value(q).dtype = type;
+    g.value(q).quantization = ir::Quantization{{0.5F}, {}, -1};
+    const auto doubled = g.add(ir::OpType::kBinary, "sum", {q, q}, ir::BinaryAttrs{ir::BinaryKind::kAdd, {}});
+    g.value(doubled).dtype = type;
+    g.value(doubled).quantization = ir::Quantization{{1.0F}, {}, -1};
+    g.set_outputs({g.add(ir::OpType::kDequantize, "dequantize", {doubled})});
+    const InferenceEngine engine(engine_of(std::move(g), 1), watching(1));
+    Tensor input(DataType::kFloat32, {1, kSize});
+    std::uint64_t wanted = 0;
+    std::mt19937 random(5);
+    for (float& value : input.data<float>()) {
+      const bool high = random() % 3 == 0;
+      wanted += high ? 1 : 0;
+      value = high ? 200.0F : 20.0F;
+    }
+    engine.infer(input);
+    for (const char* name : {"x", "sum"}) {
+      const TensorDrift t = tensor_called(engine.drift(), name);
+      EXPECT_EQ(t.elements, static_cast<std::uint64_t>(kSize)) << name;
+      EXPECT_EQ(t.saturated, wanted) << name << " " << name_of(type);
+    }
+    EXPECT_NEAR(tensor_called(engine.drift(), "sum").largest, 1, 1e-6);
+  }
+}
+
 TEST(Drift, BrokenValuesDontBreakTheCounts) {
   const InferenceEngine engine(small_network(DataType::kInt8), watching(1));
   constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
