@@ -92,7 +92,8 @@ quantize::TableKey EngineBuilder::Impl::table_key(const ir::Graph& graph) const 
 }
 
 quantize::CalibrationTable EngineBuilder::Impl::run_calibration(const std::shared_ptr<const ir::Graph>& graph,
-                                                                const quantize::TableKey& key) {
+                                                                const quantize::TableKey& key,
+                                                                quantize::SampleSet& set) {
   quantize::CalibrateOptions options;
   options.plan = plan_options();
   options.total_images = calibrator->sample_count();
@@ -104,14 +105,21 @@ quantize::CalibrationTable EngineBuilder::Impl::run_calibration(const std::share
   const auto runner = calibration_device == runtime::Device::kCuda ? quantize::cuda_runner(graph)
                                                                    : quantize::cpu_runner(graph, threads);
   quantize::CalibrationResult result = quantize::calibrate(
-      *graph, runner, [&stream] { return stream.next(); }, options);
+      *graph, runner,
+      [&] {
+        auto batch = stream.next();
+        if (batch) set.add(*batch, stream.sample_names());
+        return batch;
+      },
+      options);
   result.table.key = key;
   report.calibration_samples = result.table.images;
   for (const std::string& line : calibrator->remarks()) report.remarks.push_back(line);
   return std::move(result.table);
 }
 
-quantize::CalibrationTable EngineBuilder::Impl::ranges(const std::shared_ptr<const ir::Graph>& graph) {
+quantize::CalibrationTable EngineBuilder::Impl::ranges(const std::shared_ptr<const ir::Graph>& graph,
+                                                       quantize::SampleSet& set) {
   const Stopwatch watch;
   const quantize::TableKey key = table_key(*graph);
   if (!cache_path.empty() && std::filesystem::exists(cache_path)) {
@@ -124,7 +132,7 @@ quantize::CalibrationTable EngineBuilder::Impl::ranges(const std::shared_ptr<con
       report.remarks.push_back(fmt::format("calibration cache not used, calibrated again: {}", error.what()));
     }
   }
-  quantize::CalibrationTable table = run_calibration(graph, key);
+  quantize::CalibrationTable table = run_calibration(graph, key, set);
   if (!cache_path.empty()) quantize::save_table(cache_path, table);
   report.calibrate_seconds = watch.seconds();
   return table;
@@ -227,7 +235,8 @@ BuildReport EngineBuilder::calibrate_and_save(const std::string& path) {
   impl_->report.range_method = name_of(impl_->method);
   const auto graph = impl_->read_model();
   const Stopwatch watch;
-  quantize::save_table(path, impl_->run_calibration(graph, impl_->table_key(*graph)));
+  quantize::SampleSet unused(*graph);
+  quantize::save_table(path, impl_->run_calibration(graph, impl_->table_key(*graph), unused));
   impl_->report.calibrate_seconds = watch.seconds();
   return impl_->report;
 }

@@ -43,10 +43,11 @@ struct EngineBuilder::Impl {
   quantize::PlanOptions plan_options() const;
   std::shared_ptr<const ir::Graph> read_model();
   quantize::CalibrationTable run_calibration(const std::shared_ptr<const ir::Graph>& graph,
-                                             const quantize::TableKey& key);
-  quantize::CalibrationTable ranges(const std::shared_ptr<const ir::Graph>& graph);
-  /// A sample of the calibration data; empty when the effort is 0 or the data can't be read twice.
-  std::vector<quantize::Sample> survey(const ir::Graph& graph);
+                                             const quantize::TableKey& key, quantize::SampleSet& set);
+  /// From the cache or by calibrating; then `set` is offered all images.
+  quantize::CalibrationTable ranges(const std::shared_ptr<const ir::Graph>& graph, quantize::SampleSet& set);
+  /// What calibration kept of the data, or what reading the data anew does; empty when the effort is 0.
+  std::vector<quantize::Sample> survey(const ir::Graph& graph, quantize::SampleSet& set);
   quantize::LayerChoices reconstruct(const ir::Graph& graph, const quantize::Ranges& ranges,
                                      const quantize::PlanOptions& plan, const std::vector<quantize::Sample>& samples);
   quantize::TableKey table_key(const ir::Graph& graph) const;

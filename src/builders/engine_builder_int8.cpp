@@ -18,17 +18,14 @@ constexpr std::int64_t kAnySum = std::numeric_limits<std::int64_t>::max();
 
 }  // namespace
 
-std::vector<quantize::Sample> EngineBuilder::Impl::survey(const ir::Graph& graph) {
+std::vector<quantize::Sample> EngineBuilder::Impl::survey(const ir::Graph& graph, quantize::SampleSet& set) {
   if (effort == 0) return {};
+  if (set.offered() > 0) return set.samples();
+  // The ranges came from a cache, so nobody has read the data yet.
   const Stopwatch watch;
-  if (!calibrator->reset()) {
-    report.remarks.emplace_back("weights were rounded to nearest: the calibrator can't repeat its data");
-    return {};
-  }
-  quantize::SampleSet set(graph);
-  SampleStream stream(graph, *calibrator, false);
+  SampleStream stream(graph, *calibrator, true);
   while (const auto batch = stream.next()) {
-    set.add(*batch);
+    set.add(*batch, stream.sample_names());
     tell(BuildStage::kSurvey, set.offered(), calibrator->sample_count());
   }
   report.survey_seconds = watch.seconds();
@@ -46,14 +43,13 @@ quantize::LayerChoices EngineBuilder::Impl::reconstruct(const ir::Graph& graph, 
     tell(BuildStage::kQuantize, static_cast<std::int64_t>(done), static_cast<std::int64_t>(total));
   };
   quantize::Reconstruction result = quantize::reconstruct(graph, ranges, plan, samples, options);
-  if (std::getenv("XI_DEBUG"))
-    for (auto& r : result.repairs) fmt::print(stderr, "{:60} {:.2f} -> {:.2f}\n", r.node, r.nearest_db, r.chosen_db);
   return std::move(result.layers);
 }
 
 engine::EngineFile EngineBuilder::Impl::build_int8(const std::shared_ptr<const ir::Graph>& float_graph) {
-  const std::vector<quantize::Sample> samples = survey(*float_graph);
-  const quantize::CalibrationTable table = ranges(float_graph);
+  quantize::SampleSet set(*float_graph);
+  const quantize::CalibrationTable table = ranges(float_graph, set);
+  const std::vector<quantize::Sample> samples = survey(*float_graph, set);
   const Stopwatch watch;
   tell(BuildStage::kQuantize, 0, -1);
   quantize::PlanOptions plan = plan_options();

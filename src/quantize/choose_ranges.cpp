@@ -62,6 +62,11 @@ FloatMatrix project(const Tensor& weights, const LayerShape& shape) {
   return result;
 }
 
+// Sum of squares around the columns' means: a constant error goes into the bias.
+double spread(const FloatMatrix& sums) {
+  return (sums.rowwise() - Eigen::RowVectorXf(sums.colwise().mean())).cast<double>().squaredNorm();
+}
+
 double error_of(const Reader& reader, float threshold, Grid grid) {
   const auto levels = static_cast<float>(levels_of(grid));
   const float scale = threshold / levels;
@@ -69,14 +74,20 @@ double error_of(const Reader& reader, float threshold, Grid grid) {
   const float lowest = grid == Grid::kSigned ? -levels - 1 : 0.0F;
   const FloatMatrix error = reader.rows.unaryExpr(
       [=](float x) { return std::clamp(std::nearbyint(x * inverse), lowest, levels) * scale - x; });
-  return (error * reader.weights).cast<double>().squaredNorm();
+  return spread(error * reader.weights);
 }
 
 class Chooser {
  public:
   Chooser(const std::shared_ptr<const Graph>& graph, const CalibrationTable& table, const PlanOptions& plan,
           std::span<const Sample> samples, int threads)
-      : shared_(graph), graph_(*graph), table_(table), plan_(plan), samples_(samples), threads_(threads) {}
+      : shared_(graph),
+        graph_(*graph),
+        table_(table),
+        plan_(plan),
+        samples_(samples),
+        threads_(threads),
+        never_negative_(never_negative(*graph)) {}
 
   ChosenRanges run() {
     ChosenRanges result;
@@ -150,14 +161,14 @@ class Chooser {
     parallel_for(all.size(), threads_, [&](std::size_t i) {
       Reader& reader = *all[i];
       reader.weights = project(*graph_.value(graph_.node(reader.node).inputs[1]).constant, reader.shape);
-      reader.signal = (reader.rows * reader.weights).cast<double>().squaredNorm();
+      reader.signal = spread(reader.rows * reader.weights);
     });
   }
 
   std::pair<Range, std::string_view> choose(const std::string& name) const {
     const TensorRanges& known = table_.tensors.at(name);
     const bool is_unsigned = known.non_negative() && !plan_.symmetric_s8_only &&
-                             never_negative(graph_)[static_cast<std::size_t>(graph_.find_value(name))];
+                             never_negative_[static_cast<std::size_t>(graph_.find_value(name))];
     const Grid grid = is_unsigned ? Grid::kUnsigned : Grid::kSigned;
     const auto& proposed = is_unsigned ? known.unsigned_thresholds : known.signed_thresholds;
     struct Candidate {
@@ -200,6 +211,7 @@ class Chooser {
   const PlanOptions& plan_;
   std::span<const Sample> samples_;
   int threads_;
+  const std::vector<bool> never_negative_;
   std::map<std::string, std::vector<Reader>> readers_;  // by the tensor that owns the range
 };
 

@@ -137,9 +137,9 @@ TEST_F(Builds, GiveTheSameBytesForTheSameData) {
 
 TEST_F(Builds, UseACacheThatMatches) {
   const std::string cache = dir_ / "two.calib";
-  int8().with_calibration_cache(cache).build_and_save(dir_ / "a");
+  int8().with_effort(0).with_calibration_cache(cache).build_and_save(dir_ / "a");
   EngineBuilder again = int8();
-  const BuildReport report = again.with_calibration_cache(cache).build_and_save(dir_ / "b");
+  const BuildReport report = again.with_effort(0).with_calibration_cache(cache).build_and_save(dir_ / "b");
   EXPECT_TRUE(report.calibration_from_cache);
   EXPECT_EQ(report.calibration_samples, 0);
   EXPECT_EQ(calibrator_->calls, 0);
@@ -149,6 +149,14 @@ TEST_F(Builds, UseACacheThatMatches) {
   // calibrate_and_save() writes the same text.
   int8().calibrate_and_save(dir_ / "alone.calib");
   EXPECT_EQ(read_file(dir_ / "alone.calib"), read_file(cache));
+}
+
+TEST_F(Builds, ReadTheDataForWeightsWhenRangesAreCached) {
+  const std::string cache = dir_ / "two.calib";
+  int8().with_calibration_cache(cache).build_and_save(dir_ / "a");
+  EXPECT_TRUE(int8().with_calibration_cache(cache).build_and_save(dir_ / "b").calibration_from_cache);
+  EXPECT_GT(calibrator_->calls, 0);
+  EXPECT_TRUE(read_file(dir_ / "a") == read_file(dir_ / "b"));
 }
 
 TEST_F(Builds, SayWhenACacheDoesNotMatch) {

@@ -118,7 +118,7 @@ TEST(Page, HostileTextInEveryField) {
     EXPECT_THAT(html, Not(HasSubstr("<img src=x")));
     EXPECT_EQ(occurrences(html, "</script>"), 1U);
     EXPECT_EQ(report::clean_utf8(html), html);
-    EXPECT_NO_THROW((void)nlohmann::json::parse(report.to_json()));
+    EXPECT_TRUE(nlohmann::json::accept(report.to_json()));
   }
 }
 
@@ -162,7 +162,7 @@ TEST(Page, FiguresThatAreNotFinite) {
     for (const char* broken : {"nan", "inf\"", "inf ", "-inf"}) {
       EXPECT_THAT(html, Not(HasSubstr(broken))) << "with " << odd;
     }
-    EXPECT_NO_THROW((void)nlohmann::json::parse(report.to_json()));
+    EXPECT_TRUE(nlohmann::json::accept(report.to_json()));
     EXPECT_NO_THROW((void)report.to_text());
   }
 }
