@@ -8,7 +8,6 @@
 #include "builders/range_table.h"
 #include "builders/sample_stream.h"
 #include "builders/stopwatch.h"
-#include "quantize/choose_ranges.h"
 #include "quantize/reconstruct.h"
 
 namespace xinfer::builders {
@@ -53,9 +52,9 @@ engine::EngineFile EngineBuilder::Impl::build_int8(const std::shared_ptr<const i
   const Stopwatch watch;
   tell(BuildStage::kQuantize, 0, -1);
   quantize::PlanOptions plan = plan_options();
-  const quantize::ChosenRanges chosen = quantize::choose_ranges(float_graph, table, plan, samples, threads);
-  plan.layers = reconstruct(*float_graph, chosen.ranges, plan, samples);
-  quantize::QuantizedModel model = quantize::quantize(*float_graph, chosen.ranges, plan);
+  const quantize::Ranges chosen = table.pick(plan.method);
+  plan.layers = reconstruct(*float_graph, chosen, plan, samples);
+  quantize::QuantizedModel model = quantize::quantize(*float_graph, chosen, plan);
   report.quantize_seconds = watch.seconds();
 
   engine::EngineFile file = make_file(std::move(model.graph));

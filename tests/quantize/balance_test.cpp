@@ -90,12 +90,11 @@ void expect_left_alone(const ir::Graph& graph) {
 
 double int8_sqnr(const ir::Graph& float_graph, const ir::Graph& graph, RangeMethod method) {
   const std::vector<Sample> samples = samples_for(graph);
-}
-Calibrator calibrator(graph, reference_runner(graph));
-for (const Sample& sample : samples) calibrator.add(sample.inputs);
-const QuantizedModel model = quantize(graph, calibrator.finish().table.pick(method));
-EXPECT_GT(model.summary.int8_nodes, 0);
-return sqnr_db(outputs_of(float_graph, samples), outputs_of(model.graph, samples));
+  Calibrator calibrator(graph, reference_runner(graph));
+  for (const Sample& sample : samples) calibrator.add(sample.inputs);
+  const QuantizedModel model = quantize(graph, calibrator.finish().table.pick(method));
+  EXPECT_GT(model.summary.int8_nodes, 0);
+  return sqnr_db(outputs_of(float_graph, samples), outputs_of(model.graph, samples));
 }
 
 // -- What is rescaled ---------------------------------------------------------------------------------------------

@@ -8,8 +8,11 @@ Writes one JSON object a system to --out, and keeps those that it finds there (d
 """
 
 import argparse
+import contextlib
 import glob
+import io
 import json
+import logging
 import os
 import sys
 import tempfile
@@ -19,6 +22,7 @@ import warnings
 import numpy as np
 
 warnings.filterwarnings("ignore")
+logging.disable(logging.WARNING)
 SYSTEMS = ["ort_s8_minmax", "ort_s8_entropy", "ort_s8_percentile", "nncf", "nncf_accurate"]
 
 
@@ -159,7 +163,7 @@ def main():
     for system in wanted:
         started = time.time()
         print(f"{os.path.basename(a.model)} {system} ...", end="", file=sys.stderr, flush=True)
-        with tempfile.TemporaryDirectory() as work:
+        with tempfile.TemporaryDirectory() as work, contextlib.redirect_stdout(io.StringIO()):  # they narrate
             got = ort_system(system, a, calib, test, work) if system.startswith("ort_") else nncf_system(system, a, calib, test)
         row = {"system": system, "seconds": round(time.time() - started, 1), **compare(reference, got.reshape(reference.shape), test.labels)}
         print(f" {row['seconds']:.0f} s", file=sys.stderr, flush=True)
