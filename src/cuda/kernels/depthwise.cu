@@ -3,8 +3,7 @@
 // Macros beside the epilogue's: XI_T (s8, u8, half_t, float), XI_DOT (1 for bytes), XI_PITCH (channels, padded). Where
 // XI_KH, XI_KW, XI_SH, XI_SW (kernel and strides), XI_ROWS (output rows of one thread) and XI_UNITS (see there) are
 // given too, the entry is depthwise_dot for bytes and depthwise_float for floats; elsewhere it is depthwise_general.
-#include "epilogue.cuh"
-#include "lanes.cuh"
+#include "finish_lanes.cuh"
 
 struct DepthwiseArgs {
   const XI_T* x;
@@ -27,10 +26,9 @@ __device__ __forceinline__ void finish4(const DepthwiseArgs& a, u64 pixel, int q
 #if XI_RESIDUAL
   load_lanes<XI_RESIDUAL_T, 4>(static_cast<const XI_RESIDUAL_T*>(a.epilogue.residual) + at, r);
 #endif
-  float v[4];
-#pragma unroll
-  for (int c = 0; c < 4; ++c) v[c] = finish(a.epilogue, acc[c], m[c], b[c], r[c]);
-  store_lanes<XI_OUT_T, 4>(a.y + at, v);
+  u32 words[words_of<XI_OUT_T, 4>];
+  finish_lanes(a.epilogue, acc, m, b, r, words);
+  store_words(a.y + at, words);
 }
 
 __device__ __forceinline__ void load_tables(const DepthwiseArgs& a, int quad, float (&m)[4], float (&b)[4]) {

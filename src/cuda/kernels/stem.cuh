@@ -12,8 +12,7 @@
 // (pixels that are copied at once: 16 bytes of them where rows allow it, or 1), XI_SHIFT (columns that the patch begins
 // before the first tap, so that copies are aligned), XI_TILES (columns of 8 output channels computed at once: 4 or 8),
 // XI_WARPS and XI_BLOCKS (warps of a block, and blocks that shall fit on a multiprocessor), XI_KEEP (see StemTables).
-#include "epilogue.cuh"
-#include "lanes.cuh"
+#include "finish_lanes.cuh"
 
 struct StemArgs {
   const XI_T* x;
@@ -165,14 +164,15 @@ __device__ __forceinline__ void finish_row(const StemArgs& a, const StemTile& ti
 #endif
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
-        float v[4];
+        constexpr float kNone[4] = {};
+        Acc here[4];
 #pragma unroll
         for (int c = 0; c < 4; ++c) {
           const int at = run * kRun + part * 4 + c;
-          v[c] = finish(a.epilogue, acc[at / 2][2 * half + at % 2], m[c], b[c], 0.0f);
+          here[c] = acc[at / 2][2 * half + at % 2];
         }
         u32 packed[words_of<XI_OUT_T, 4>];
-        pack<XI_OUT_T, 4>(v, packed);
+        finish_lanes(a.epilogue, here, m, b, kNone, packed);
 #pragma unroll
         for (int k = 0; k < words_of<XI_OUT_T, 4>; ++k) words[half][part * words_of<XI_OUT_T, 4> + k] = packed[k];
       }
