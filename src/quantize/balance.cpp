@@ -321,6 +321,10 @@ Finding finding_for(const Rescaling& r) {
 }  // namespace
 
 BalanceResult balance(const Graph& graph, const ChannelRanges& ranges, const BalanceOptions& options) {
+  for (const ChannelKey& key : channels_to_measure(graph)) {
+    if (ranges.count(key) != 0) continue;
+    throw std::logic_error(fmt::format("balance: '{}' was not measured", graph.value(key.first).name));
+  }
   const ChannelFlow flow = follow_channels(graph, ranges, {options.equalize, options.migrate});
   Chooser chooser(graph, ranges, flow, options);
   chooser.run();

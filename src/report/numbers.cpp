@@ -10,6 +10,8 @@ namespace {
 
 constexpr const char* kMinus = "\u2212";
 constexpr const char* kSpace = "\u00A0";
+/// From here on all digits would say less than a power of ten.
+constexpr double kTooLong = 1e12;
 
 std::string typeset(std::string text) {
   if (!text.empty() && text.front() == '-') text.replace(0, 1, kMinus);
@@ -30,6 +32,7 @@ double without_negative_zero(double value, int decimals) {
 
 std::string fixed(double value, int decimals) {
   if (!std::isfinite(value)) return not_finite(value);
+  if (std::abs(value) >= kTooLong) return typeset(fmt::format("{:.3g}", value));
   return typeset(fmt::format("{:.{}f}", without_negative_zero(value, decimals), decimals));
 }
 

@@ -290,7 +290,7 @@ TEST(Balance, TakesTheAlphaAskedFor) {
 }
 
 TEST(Balance, RefusesTheRangesOfAnotherGraph) {
-  Net net, other;
+  Net net;
   net.done({net.conv("b", net.conv("a", net.input("x", {ir::Dim::n(), 3, 8, 8}), 8), 6)});
   EXPECT_THROW(balance(net.graph, ChannelRanges{}), std::logic_error);
 }

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <limits>
+#include <regex>
 #include <nlohmann/json.hpp>
 
 #include "core/file.h"
@@ -32,6 +33,17 @@ std::size_t occurrences(const std::string& text, const std::string& part) {
   std::size_t count = 0;
   for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
   return count;
+}
+
+/// A page without its script and style sheet, which hold no figures.
+std::string content(const std::string& html) {
+  const std::size_t style = html.find("<style"), style_end = html.find("</style>");
+  const std::size_t script = html.find("<script"), script_end = html.find("</script>");
+  if (!(style < style_end && style_end < script && script < script_end && script_end < html.size())) {
+    ADD_FAILURE() << "the page should have one style sheet, then one script";
+    return html;
+  }
+  return html.substr(0, style) + html.substr(style_end, script - style_end) + html.substr(script_end);
 }
 
 TEST(Escape, MakesMarkupHarmless) {
@@ -85,10 +97,11 @@ TEST(Numbers, AreReadable) {
 
 TEST(Page, HoldsNoMarkupFromNames) {
   const std::string html = report::to_html(rich_report());
-  EXPECT_THAT(html, Not(HasSubstr("<img src=x")));
+  EXPECT_EQ(occurrences(html, "<img src=x"), 0U);
   EXPECT_EQ(occurrences(html, "</script>"), 1U);
   EXPECT_EQ(occurrences(html, "<script"), 1U);
-  EXPECT_GE(occurrences(html, report::escape(kHostile)), 9U) << "hostile names should show as text";
+  // A layer, a tensor, a finding, an image that stretches ranges, a preprocessing, a worst image, an answer.
+  EXPECT_EQ(occurrences(html, report::escape(kHostile)), 7U) << "hostile names should show as text";
   EXPECT_EQ(report::clean_utf8(html), html);
   for (const char* outside : {"http:", "https:", "url(", "@import", "src=\"/"})
     EXPECT_THAT(html, Not(HasSubstr(outside)));
@@ -158,10 +171,13 @@ TEST(Page, FiguresThatAreNotFinite) {
     quality.data.preprocessing[0].confidence = odd;
     quality.pareto[0].drop = quality.pareto[1].ms = odd;
     quality.worst[0].sqnr_db = odd;
-    const std::string html = report::to_html(report);
+    const std::string text = content(report::to_html(report));
     for (const char* broken : {"nan", "inf\"", "inf ", "-inf"}) {
-      EXPECT_THAT(html, Not(HasSubstr(broken))) << "with " << odd;
+      const std::size_t at = text.find(broken);
+      EXPECT_EQ(at, std::string::npos) << "with " << odd << ": " << text.substr(at < 300 ? 0 : at - 300, 400);
     }
+    std::smatch number;
+    EXPECT_FALSE(std::regex_search(text, number, std::regex(".{100}[0-9]{40}"))) << "with " << odd << ": " << number.str();
     EXPECT_TRUE(nlohmann::json::accept(report.to_json()));
     EXPECT_NO_THROW((void)report.to_text());
   }

@@ -15,8 +15,10 @@ constexpr bool kFusedRelu = false;
 __device__ __forceinline__ u32 finite_halves(float a, float b) {
 #if __CUDA_ARCH__ >= 800
   u32 word;
-  if constexpr (kFusedRelu) asm("cvt.rn.relu.satfinite.f16x2.f32 %0, %1, %2;" : "=r"(word) : "f"(b), "f"(a));
-  else asm("cvt.rn.satfinite.f16x2.f32 %0, %1, %2;" : "=r"(word) : "f"(b), "f"(a));
+  if constexpr (kFusedRelu)
+    asm("cvt.rn.relu.satfinite.f16x2.f32 %0, %1, %2;" : "=r"(word) : "f"(b), "f"(a));
+  else
+    asm("cvt.rn.satfinite.f16x2.f32 %0, %1, %2;" : "=r"(word) : "f"(b), "f"(a));
   return word;
 #else
   return pack2_half(a, b);
