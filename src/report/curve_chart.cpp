@@ -14,7 +14,8 @@ using builders::CurvePoint;
 
 constexpr double kWidth = 440, kHeight = 230;
 constexpr double kLeft = 54, kRight = kWidth - 16, kTop = 26, kBottom = kHeight - 42;
-constexpr double kLowest = 1e-3, kSettled = 0.05;
+// A change above kHighest is drawn at the top: it says "far from settled" and nothing more.
+constexpr double kLowest = 1e-3, kSettled = 0.05, kHighest = 100;
 
 std::string line(const std::vector<CurvePoint>& curve, double CurvePoint::*member, const char* style, const Axis& x,
                  const Axis& y) {
@@ -42,7 +43,7 @@ std::string curve_chart(const builders::DataQuality& data) {
   if (curve.size() < 2 || curve.back().images < 2) return "";
   double highest = 1;
   for (const CurvePoint& point : curve) {
-    if (std::isfinite(point.worst_change)) highest = std::max(highest, point.worst_change);
+    if (std::isfinite(point.worst_change)) highest = std::max(highest, std::min(point.worst_change, kHighest));
   }
   highest = std::pow(10.0, std::ceil(std::log10(highest) - 1e-9));
   const double first = static_cast<double>(std::max<std::int64_t>(1, curve.front().images));
