@@ -3,8 +3,8 @@
 
 #include <cmath>
 #include <limits>
-#include <regex>
 #include <nlohmann/json.hpp>
+#include <regex>
 
 #include "core/file.h"
 #include "report/escape.h"
@@ -177,7 +177,8 @@ TEST(Page, FiguresThatAreNotFinite) {
       EXPECT_EQ(at, std::string::npos) << "with " << odd << ": " << text.substr(at < 300 ? 0 : at - 300, 400);
     }
     std::smatch number;
-    EXPECT_FALSE(std::regex_search(text, number, std::regex(".{100}[0-9]{40}"))) << "with " << odd << ": " << number.str();
+    EXPECT_FALSE(std::regex_search(text, number, std::regex(".{100}[0-9]{40}")))
+        << "with " << odd << ": " << number.str();
     EXPECT_TRUE(nlohmann::json::accept(report.to_json()));
     EXPECT_NO_THROW((void)report.to_text());
   }
