@@ -33,6 +33,7 @@ struct PrecisionOverride {
   ir::OpType op = ir::OpType::kConv;
   /// kFloat forces float; kInt8 takes back an earlier override, so that the plan's own rules decide again.
   Precision precision = Precision::kFloat;
+  std::string why = {};  ///< the reason to give for nodes that it keeps in float; empty: names the override
 };
 
 /// Parameters that somebody chose for a layer with care, in place of rounding its float weights to nearest.

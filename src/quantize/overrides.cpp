@@ -101,7 +101,7 @@ bool glob_matches(std::string_view pattern, std::string_view name) {
 std::vector<std::string> resolve_overrides(const ir::Graph& graph, const PlanOptions& options) {
   std::vector<PrecisionOverride> all;
   for (const std::string& pattern : options.keep_float) {
-    all.push_back({PrecisionOverride::Match::kGlob, pattern, ir::OpType::kConv, Precision::kFloat});
+    all.push_back({PrecisionOverride::Match::kGlob, pattern});
   }
   all.insert(all.end(), options.overrides.begin(), options.overrides.end());
 
@@ -114,7 +114,8 @@ std::vector<std::string> resolve_overrides(const ir::Graph& graph, const PlanOpt
     for (const ir::NodeId id : graph.order()) {
       if (!matches(o, graph.node(id))) continue;
       used = true;
-      reasons[static_cast<std::size_t>(id)] = o.precision == Precision::kFloat ? describe(o) : "";
+      std::string& reason = reasons[static_cast<std::size_t>(id)];
+      reason = o.precision != Precision::kFloat ? "" : o.why.empty() ? describe(o) : o.why;
     }
     if (!used) {
       throw CalibrationError(

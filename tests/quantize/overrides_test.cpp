@@ -50,6 +50,8 @@ TEST(Overrides, ANodeRunsInFloatWithConversionsAroundIt) {
   EXPECT_EQ(value_called(model.graph, "/body/a").dtype, DataType::kFloat32) << "it writes f32 directly";
   EXPECT_EQ(model.summary.quantize_nodes, 2);
   EXPECT_EQ(model.summary.dequantize_nodes, 0);
+  options.overrides[0].why = "it was measured";
+  EXPECT_EQ(decision_for(calibrate_and_quantize(net.graph, options), "/body/b").reason, "it was measured");
 }
 
 TEST(Overrides, RangesOfAnEarlierCalibrationServeAnyOverride) {
