@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "xinfer/builders/calibrator.h"
 #include "xtorch/image_folder.h"
 
@@ -14,6 +16,8 @@ bool DataLoaderCalibrator::next_batch(Batch& batch) {
   batch.clear();
   batch.emplace(input_name_, std::move(loaded.data));
   names_ = std::move(loaded.paths);
+  labels_ = std::move(loaded.labels);
+  if (std::ranges::find(labels_, xt::datasets::kNoLabel) != labels_.end()) labels_.clear();
   return true;
 }
 
@@ -24,6 +28,7 @@ bool DataLoaderCalibrator::reset() {
 
 std::int64_t DataLoaderCalibrator::sample_count() const { return static_cast<std::int64_t>(loader_.dataset_size()); }
 std::vector<std::string> DataLoaderCalibrator::sample_names() const { return names_; }
+std::vector<std::int64_t> DataLoaderCalibrator::labels() const { return labels_; }
 Preprocessing DataLoaderCalibrator::preprocessing() const { return loader_.preprocessing(); }
 std::string DataLoaderCalibrator::manifest_hash() const { return loader_.manifest_hash(); }
 

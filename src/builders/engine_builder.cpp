@@ -4,15 +4,15 @@
 
 #include "builders/engine_builder_impl.h"
 #include "builders/engine_check.h"
+#include "builders/model_hash.h"
 #include "builders/sample_stream.h"
 #include "builders/stopwatch.h"
 #include "core/file.h"
-#include "core/hash.h"
 #include "engine/engine_file.h"
 #include "ir/printer.h"
 #include "onnx/reader.h"
 #include "passes/pipeline.h"
-#include "quantize/calibrate.h"
+#include "quantize/table.h"
 #include "xinfer/core/errors.h"
 #include "xinfer/core/version.h"
 
@@ -37,29 +37,12 @@ quantize::RangeMethod to_internal(RangeMethod method) {
   throw Error("unknown range method");
 }
 
-/// Changes with anything that could change an activation: operators, attributes, names and constants.
-std::string hash_of(const ir::Graph& graph) {
-  Hasher hasher;
-  hasher.update_string(ir::to_text(graph));
-  for (std::size_t i = 0; i < graph.value_count(); ++i) {
-    const ir::Value& value = graph.value(static_cast<ir::ValueId>(i));
-    if (value.is_constant()) hasher.update(value.constant->raw(), value.constant->bytes());
-  }
-  return hasher.hex();
-}
-
 }  // namespace
 
 quantize::PlanOptions EngineBuilder::Impl::plan_options() const {
   quantize::PlanOptions options;
   options.method = to_internal(method);
-  for (const auto& [pattern, precision] : precisions) {
-    quantize::PrecisionOverride entry;
-    entry.match = quantize::PrecisionOverride::Match::kGlob;
-    entry.pattern = pattern;
-    entry.precision = precision == Precision::kInt8 ? quantize::Precision::kInt8 : quantize::Precision::kFloat;
-    options.overrides.push_back(std::move(entry));
-  }
+  options.overrides = precisions;
   return options;
 }
 
@@ -82,60 +65,9 @@ std::shared_ptr<const ir::Graph> EngineBuilder::Impl::read_model() {
     pipeline.after_pass = [dump](int index, const char* name, const ir::Graph& stage) { dump(index + 1, name, stage); };
   }
   passes::run_default(*graph, pipeline);
-  report.model_hash = hash_of(*graph);
+  report.model_hash = content_hash(*graph);
   report.read_seconds = watch.seconds();
   return graph;
-}
-
-quantize::TableKey EngineBuilder::Impl::table_key(const ir::Graph& graph) const {
-  return {hash_of(graph), to_string(calibrator->preprocessing()), calibrator->manifest_hash()};
-}
-
-quantize::CalibrationTable EngineBuilder::Impl::run_calibration(const std::shared_ptr<const ir::Graph>& graph,
-                                                                const quantize::TableKey& key,
-                                                                quantize::SampleSet& set) {
-  quantize::CalibrateOptions options;
-  options.plan = plan_options();
-  options.total_images = calibrator->sample_count();
-  options.progress = [this](std::int64_t done, std::int64_t total) {
-    tell(BuildStage::kCalibrate, done, total);
-    return true;
-  };
-  SampleStream stream(*graph, *calibrator, true);
-  const auto runner = calibration_device == runtime::Device::kCuda ? quantize::cuda_runner(graph)
-                                                                   : quantize::cpu_runner(graph, threads);
-  quantize::CalibrationResult result = quantize::calibrate(
-      *graph, runner,
-      [&] {
-        auto batch = stream.next();
-        if (batch) set.add(*batch, stream.sample_names());
-        return batch;
-      },
-      options);
-  result.table.key = key;
-  report.calibration_samples = result.table.images;
-  for (const std::string& line : calibrator->remarks()) report.remarks.push_back(line);
-  return std::move(result.table);
-}
-
-quantize::CalibrationTable EngineBuilder::Impl::ranges(const std::shared_ptr<const ir::Graph>& graph,
-                                                       quantize::SampleSet& set) {
-  const Stopwatch watch;
-  const quantize::TableKey key = table_key(*graph);
-  if (!cache_path.empty() && std::filesystem::exists(cache_path)) {
-    try {
-      quantize::CalibrationTable table = quantize::load_table(cache_path, key);
-      report.calibration_from_cache = true;
-      report.calibrate_seconds = watch.seconds();
-      return table;
-    } catch (const CalibrationError& error) {
-      report.remarks.push_back(fmt::format("calibration cache not used, calibrated again: {}", error.what()));
-    }
-  }
-  quantize::CalibrationTable table = run_calibration(graph, key, set);
-  if (!cache_path.empty()) quantize::save_table(cache_path, table);
-  report.calibrate_seconds = watch.seconds();
-  return table;
 }
 
 engine::EngineFile EngineBuilder::Impl::make_file(ir::Graph graph) const {
@@ -196,6 +128,7 @@ engine::EngineFile EngineBuilder::Impl::build() {
   const std::shared_ptr<const ir::Graph> graph = read_model();
   if (calibrator) return build_int8(graph);
   if (!precisions.empty()) throw Error("with_precision() needs with_int8(): a float engine has one precision");
+  if (budget) throw Error("an accuracy budget needs with_int8(): a float engine loses nothing");
   engine::EngineFile file = make_file(*graph);
   add_gpu_parts(file);
   return file;
@@ -234,10 +167,11 @@ BuildReport EngineBuilder::calibrate_and_save(const std::string& path) {
   impl_->report.precision = "int8";
   impl_->report.range_method = name_of(impl_->method);
   const auto graph = impl_->read_model();
-  const Stopwatch watch;
-  quantize::SampleSet unused(*graph);
-  quantize::save_table(path, impl_->run_calibration(graph, impl_->table_key(*graph), unused));
-  impl_->report.calibrate_seconds = watch.seconds();
+  Int8Job job = impl_->start(graph);
+  impl_->survey(job);
+  impl_->balance(job);
+  impl_->find_ranges(job, false);
+  quantize::save_table(path, job.table);
   return impl_->report;
 }
 

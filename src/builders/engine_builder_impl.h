@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "builders/gpu_parts.h"
+#include "builders/int8_job.h"
+#include "builders/judge.h"
 #include "engine/engine_file.h"
-#include "quantize/plan.h"
-#include "quantize/sample_set.h"
-#include "quantize/table.h"
+#include "quantize/options.h"
 #include "xinfer/builders/engine_builder.h"
 #include "xinfer/core/errors.h"
 
@@ -25,12 +25,18 @@ struct EngineBuilder::Impl {
   RangeMethod method = RangeMethod::kAuto;
   std::string cache_path;
   runtime::Device calibration_device = runtime::Device::kCpu;
-  std::vector<std::pair<std::string, Precision>> precisions;
+  std::vector<quantize::PrecisionOverride> precisions;
   std::map<std::string, std::vector<std::int64_t>> input_shapes;
   std::optional<Preprocessing> preprocessing;
   std::vector<std::string> labels;
   int threads = 0;
   int effort = 1;
+  bool measure_layers = false;
+  std::optional<double> budget;
+  std::shared_ptr<INT8Calibrator> validation;
+  int validation_top = 1;
+  std::string metric_name;
+  Metric metric;
   std::int64_t check_samples = 100;
   ProgressCallback progress;
   std::string dump_folder;
@@ -42,20 +48,28 @@ struct EngineBuilder::Impl {
   }
   quantize::PlanOptions plan_options() const;
   std::shared_ptr<const ir::Graph> read_model();
-  quantize::CalibrationTable run_calibration(const std::shared_ptr<const ir::Graph>& graph,
-                                             const quantize::TableKey& key, quantize::SampleSet& set);
-  /// From the cache or by calibrating; then `set` is offered all images.
-  quantize::CalibrationTable ranges(const std::shared_ptr<const ir::Graph>& graph, quantize::SampleSet& set);
-  /// What calibration kept of the data, or what reading the data anew does; empty when the effort is 0.
-  std::vector<quantize::Sample> survey(const ir::Graph& graph, quantize::SampleSet& set);
-  quantize::LayerChoices reconstruct(const ir::Graph& graph, const quantize::Ranges& ranges,
-                                     const quantize::PlanOptions& plan, const std::vector<quantize::Sample>& samples);
-  quantize::TableKey table_key(const ir::Graph& graph) const;
   engine::EngineFile make_file(ir::Graph graph) const;
   void check(const std::shared_ptr<const ir::Graph>& float_graph, const engine::EngineFile& quantized);
   void add_gpu_parts(engine::EngineFile& file);
   engine::EngineFile build();
-  engine::EngineFile build_int8(const std::shared_ptr<const ir::Graph>& float_graph);
+
+  // The steps of an INT8 build, in this order (engine_builder_data.cpp, _int8.cpp, _accuracy.cpp).
+  engine::EngineFile build_int8(const std::shared_ptr<const ir::Graph>& model);
+  Int8Job start(const std::shared_ptr<const ir::Graph>& model) const;
+  /// Reads the data once, to look through them and to keep samples; does nothing where nobody wants samples.
+  void survey(Int8Job& job);
+  /// Rescales channels, where the data could be surveyed.
+  void balance(Int8Job& job);
+  /// From the cache, when `use_cache` and it matches, or by calibrating.
+  void find_ranges(Int8Job& job, bool use_cache);
+  quantize::LayerChoices reconstruct(const Int8Job& job, const quantize::PlanOptions& plan);
+  /// Chooses precisions inside the accuracy budget, and scores the outcome where there is something to score it by.
+  void search(Int8Job& job);
+  void describe(const Int8Job& job);
+  void measure(Int8Job& job, const engine::EngineFile& file);
+  void time_layers(const ir::Graph& model, const engine::EngineFile& file, const std::vector<Tensor>& inputs);
+  const std::map<std::string, double>& sensitivities(Int8Job& job);
+  std::unique_ptr<Judge> make_judge(const Int8Job& job, const quantize::SampleRunner& float_network) const;
 };
 
 }  // namespace xinfer::builders

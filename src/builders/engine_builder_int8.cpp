@@ -6,7 +6,6 @@
 
 #include "builders/engine_builder_impl.h"
 #include "builders/range_table.h"
-#include "builders/sample_stream.h"
 #include "builders/stopwatch.h"
 #include "quantize/reconstruct.h"
 
@@ -17,65 +16,62 @@ constexpr std::int64_t kAnySum = std::numeric_limits<std::int64_t>::max();
 
 }  // namespace
 
-std::vector<quantize::Sample> EngineBuilder::Impl::survey(const ir::Graph& graph, quantize::SampleSet& set) {
-  if (effort == 0) return {};
-  if (set.offered() > 0) return set.samples();
-  // The ranges came from a cache, so nobody has read the data yet.
-  const Stopwatch watch;
-  SampleStream stream(graph, *calibrator, true);
-  while (const auto batch = stream.next()) {
-    set.add(*batch, stream.sample_names());
-    tell(BuildStage::kSurvey, set.offered(), calibrator->sample_count());
-  }
-  report.survey_seconds = watch.seconds();
-  return set.samples();
-}
-
-quantize::LayerChoices EngineBuilder::Impl::reconstruct(const ir::Graph& graph, const quantize::Ranges& ranges,
-                                                        const quantize::PlanOptions& plan,
-                                                        const std::vector<quantize::Sample>& samples) {
-  if (samples.empty()) return {};
+quantize::LayerChoices EngineBuilder::Impl::reconstruct(const Int8Job& job, const quantize::PlanOptions& plan) {
+  if (effort == 0 || job.samples.empty()) return {};
   quantize::ReconstructOptions options;
   options.threads = threads;
   if (effort >= 2) options.longest_sum = kAnySum;
   options.progress = [this](std::size_t done, std::size_t total) {
     tell(BuildStage::kQuantize, static_cast<std::int64_t>(done), static_cast<std::int64_t>(total));
   };
-  quantize::Reconstruction result = quantize::reconstruct(graph, ranges, plan, samples, options);
-  return std::move(result.layers);
+  return quantize::reconstruct(*job.graph, job.ranges, plan, job.samples, options).layers;
 }
 
-engine::EngineFile EngineBuilder::Impl::build_int8(const std::shared_ptr<const ir::Graph>& float_graph) {
-  quantize::SampleSet set(*float_graph);
-  const quantize::CalibrationTable table = ranges(float_graph, set);
-  const std::vector<quantize::Sample> samples = survey(*float_graph, set);
-  const Stopwatch watch;
-  tell(BuildStage::kQuantize, 0, -1);
-  quantize::PlanOptions plan = plan_options();
-  const quantize::Ranges chosen = table.pick(plan.method);
-  plan.layers = reconstruct(*float_graph, chosen, plan, samples);
-  quantize::QuantizedModel model = quantize::quantize(*float_graph, chosen, plan);
-  report.quantize_seconds = watch.seconds();
-
-  engine::EngineFile file = make_file(std::move(model.graph));
-  for (const quantize::NodeDecision& decision : model.decisions) {
-    const std::string op(ir::name_of(decision.op));
-    const std::string precision = decision.precision == quantize::Precision::kInt8 ? "int8" : "fp32";
-    const std::string reason = decision.precision == quantize::Precision::kInt8 ? "" : decision.reason;
-    file.decisions.push_back({decision.node, op, precision, reason});
+void EngineBuilder::Impl::describe(const Int8Job& job) {
+  report.nodes.clear();
+  report.int8_nodes = 0;
+  for (const quantize::NodeDecision& decision : job.result.decisions) {
     if (decision.precision == quantize::Precision::kIndex) continue;
-    report.nodes.push_back({decision.node, op, precision, reason});
-    report.int8_nodes += precision == "int8" ? 1 : 0;
+    const bool int8 = decision.precision == quantize::Precision::kInt8;
+    report.nodes.push_back(
+        {decision.node, std::string(ir::name_of(decision.op)), int8 ? "int8" : "fp32", int8 ? "" : decision.reason});
+    report.int8_nodes += int8 ? 1 : 0;
   }
   if (report.int8_nodes == 0) {
     throw CalibrationError("no node of the model can run in INT8: the engine would be a float engine",
                            "see 'xinfer inspect --why' on a float engine, or build with --fp32");
   }
-  file.ranges = measure_ranges(std::make_shared<ir::Graph>(file.graph), samples, threads).ranges;
+}
+
+engine::EngineFile EngineBuilder::Impl::build_int8(const std::shared_ptr<const ir::Graph>& model) {
+  Int8Job job = start(model);
+  survey(job);
+  balance(job);
+  find_ranges(job, true);
+  report.quality.data = job.doctor.finish(report.quality.findings);
+
+  Stopwatch watch;
+  tell(BuildStage::kQuantize, 0, -1);
+  job.ranges = job.table.pick(job.plan.method);
+  job.plan.layers = reconstruct(job, job.plan);
+  job.result = quantize::quantize(*job.graph, job.ranges, job.plan);
+  search(job);
+  describe(job);
+  report.quantize_seconds = watch.seconds();
+
+  engine::EngineFile file = make_file(job.result.graph);
+  for (const quantize::NodeDecision& decision : job.result.decisions) {
+    const bool int8 = decision.precision == quantize::Precision::kInt8;
+    file.decisions.push_back(
+        {decision.node, std::string(ir::name_of(decision.op)), int8 ? "int8" : "fp32", int8 ? "" : decision.reason});
+  }
+  file.ranges = measure_ranges(std::make_shared<ir::Graph>(file.graph), job.samples, threads).ranges;
   add_gpu_parts(file);
-  check(float_graph, file);
-  file.facts.emplace_back("calibration", fmt::format("{} samples, ranges by {}", table.images, report.range_method));
-  file.facts.emplace_back("calibration data hash", table.key.images);
+  measure(job, file);
+  check(model, file);
+  file.facts.emplace_back("calibration",
+                          fmt::format("{} samples, ranges by {}", job.table.images, report.range_method));
+  file.facts.emplace_back("calibration data hash", job.table.key.images);
   file.facts.emplace_back("int8 nodes", fmt::format("{} of {}", report.int8_nodes, report.nodes.size()));
   if (report.accuracy) {
     file.facts.emplace_back("SQNR on calibration data", fmt::format("{:.2f} dB", report.accuracy->sqnr_db));
@@ -83,6 +79,10 @@ engine::EngineFile EngineBuilder::Impl::build_int8(const std::shared_ptr<const i
       file.facts.emplace_back("top-1 agreement on calibration data",
                               fmt::format("{:.2f} %", 100 * *report.accuracy->top1_agreement));
     }
+  }
+  if (report.quality.float_score && report.quality.int8_score) {
+    file.facts.emplace_back(report.quality.metric, fmt::format("FP32 {:.2f}, INT8 {:.2f}", *report.quality.float_score,
+                                                               *report.quality.int8_score));
   }
   return file;
 }

@@ -3,8 +3,17 @@
 #include <fmt/format.h>
 
 #include "builders/engine_builder_impl.h"
+#include "ir/schema.h"
+#include "quantize/overrides_file.h"
 
 namespace xinfer::builders {
+namespace {
+
+quantize::Precision to_internal(Precision precision) {
+  return precision == Precision::kInt8 ? quantize::Precision::kInt8 : quantize::Precision::kFloat;
+}
+
+}  // namespace
 
 EngineBuilder::EngineBuilder() : impl_(std::make_unique<Impl>()) {}
 EngineBuilder::~EngineBuilder() = default;
@@ -49,8 +58,49 @@ EngineBuilder& EngineBuilder::with_effort(int level) {
   return *this;
 }
 
+EngineBuilder& EngineBuilder::with_layer_measurements(bool measure) {
+  impl_->measure_layers = measure;
+  return *this;
+}
+
+EngineBuilder& EngineBuilder::with_accuracy_budget(double points) {
+  if (!(points >= 0)) throw Error(fmt::format("an accuracy budget can't be {}", points));
+  impl_->budget = points;
+  return *this;
+}
+
+EngineBuilder& EngineBuilder::with_validation(std::shared_ptr<INT8Calibrator> data, int k) {
+  if (data == nullptr) throw Error("with_validation() was given no data");
+  if (k < 1) throw Error(fmt::format("top-{} accuracy does not exist", k));
+  impl_->validation = std::move(data);
+  impl_->validation_top = k;
+  return *this;
+}
+
+EngineBuilder& EngineBuilder::with_metric(std::string name, Metric metric) {
+  if (!metric) throw Error("with_metric() was given no metric");
+  impl_->metric_name = std::move(name);
+  impl_->metric = std::move(metric);
+  return *this;
+}
+
 EngineBuilder& EngineBuilder::with_precision(const std::string& pattern, Precision precision) {
-  impl_->precisions.emplace_back(pattern, precision);
+  impl_->precisions.push_back({quantize::PrecisionOverride::Match::kGlob, pattern, {}, to_internal(precision)});
+  return *this;
+}
+
+EngineBuilder& EngineBuilder::with_operator_precision(const std::string& op, Precision precision) {
+  for (const ir::OpSchema& schema : ir::all_schemas()) {
+    if (schema.name != op) continue;
+    impl_->precisions.push_back({quantize::PrecisionOverride::Match::kOpType, "", schema.op, to_internal(precision)});
+    return *this;
+  }
+  throw Error(fmt::format("there is no operator '{}'", op), "'xinfer inspect model.onnx' lists the model's");
+}
+
+EngineBuilder& EngineBuilder::with_precision_file(const std::string& path) {
+  for (quantize::PrecisionOverride& entry : quantize::load_overrides(path))
+    impl_->precisions.push_back(std::move(entry));
   return *this;
 }
 

@@ -24,10 +24,16 @@ std::string_view name_of(BuildStage stage) {
       return "read";
     case BuildStage::kSurvey:
       return "survey";
+    case BuildStage::kBalance:
+      return "balance";
     case BuildStage::kCalibrate:
       return "calibrate";
     case BuildStage::kQuantize:
       return "quantize";
+    case BuildStage::kMeasure:
+      return "measure";
+    case BuildStage::kSearch:
+      return "search";
     case BuildStage::kPrepareGpu:
       return "gpu kernels";
     case BuildStage::kCheck:

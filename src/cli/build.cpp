@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <optional>
+#include <utility>
 
 #include "cli/array_calibrator.h"
 #include "cli/commands.h"
@@ -21,8 +23,11 @@ struct Options {
   std::int64_t max_batch = 1, check = 100;
   int threads = 0, effort = 1;
   builders::RangeMethod method = builders::RangeMethod::kAuto;
-  std::vector<std::string> precisions, shapes, reports;
-  DataOptions data;
+  std::vector<std::string> precisions, op_precisions, shapes, reports;
+  std::string precision_file;
+  std::optional<double> max_drop;
+  int top = 1;
+  DataOptions data, evaluation;
   PreprocessingOptions preprocessing;
 };
 
@@ -39,14 +44,50 @@ void add_common(CLI::App& command, Options& o) {
   command.add_flag("--json", o.json, "Print the report as JSON");
 }
 
-std::shared_ptr<builders::INT8Calibrator> make_calibrator(const Options& o) {
-  if (!o.data.folder.empty() && !o.data.arrays.empty()) {
-    throw CLI::ValidationError("--calib and --calib-npy", "give one of them");
+std::shared_ptr<builders::INT8Calibrator> open_data(const DataOptions& data, const std::string& flag,
+                                                    const PreprocessingOptions& preprocessing) {
+  if (!data.folder.empty() && !data.arrays.empty()) {
+    throw CLI::ValidationError(fmt::format("{0} and {0}-npy", flag), "give one of them");
   }
-  if (!o.data.arrays.empty()) return std::make_shared<ArrayCalibrator>(o.data.load_arrays(), o.data.batch);
-  const auto images = o.data.open_folder(o.preprocessing.compose());
+  if (!data.arrays.empty()) return std::make_shared<ArrayCalibrator>(data.load_arrays(), data.batch);
+  const auto images = data.open_folder(preprocessing.compose());
   return std::make_shared<builders::DataLoaderCalibrator>(
-      xt::dataloaders::ExtendedDataLoader(images, o.data.batch, false, o.data.workers));
+      xt::dataloaders::ExtendedDataLoader(images, data.batch, false, data.workers));
+}
+
+/// Splits "NAME=fp32" or "NAME=int8" at its last equals sign.
+std::pair<std::string, builders::Precision> parse_precision(const std::string& flag, const char* form,
+                                                            const std::string& text) {
+  const std::size_t equals = text.rfind('=');
+  const std::string name = equals == std::string::npos ? "" : text.substr(equals + 1);
+  if (name != "int8" && name != "fp32") {
+    throw CLI::ValidationError(flag, fmt::format("'{0}' is not of the form {1}=fp32 or {1}=int8", text, form));
+  }
+  return {text.substr(0, equals), name == "int8" ? builders::Precision::kInt8 : builders::Precision::kFloat32};
+}
+
+/// What the user says of single layers, and of the accuracy of all of them.
+void set_precisions(const Options& o, builders::EngineBuilder& builder) {
+  if (!o.int8 && (o.max_drop || o.evaluation.given() || !o.precision_file.empty() || !o.op_precisions.empty())) {
+    throw CLI::ValidationError("--max-drop, --eval and --precision-file", "they need --int8");
+  }
+  if (!o.precision_file.empty()) builder.with_precision_file(o.precision_file);
+  for (const std::string& text : o.op_precisions) {
+    const auto [op, precision] = parse_precision("--op-precision", "OPERATOR", text);
+    builder.with_operator_precision(op, precision);
+  }
+  for (const std::string& text : o.precisions) {
+    const auto [pattern, precision] = parse_precision("--precision", "PATTERN", text);
+    builder.with_precision(pattern, precision);
+  }
+  if (o.evaluation.given()) {
+    DataOptions evaluation = o.evaluation;
+    evaluation.batch = o.data.batch;
+    evaluation.workers = o.data.workers;
+    evaluation.skip_broken = o.data.skip_broken;
+    builder.with_validation(open_data(evaluation, "--eval", o.preprocessing), o.top);
+  }
+  if (o.max_drop) builder.with_accuracy_budget(*o.max_drop);
 }
 
 builders::EngineBuilder make_builder(const Options& o, ProgressBar& bar) {
@@ -88,21 +129,13 @@ int build(const Options& o) {
     builder.with_device(runtime::Device::kCuda).with_tuning(!o.no_tune).with_batches(o.batches);
     if (!o.gpu_archs.empty()) builder.with_gpu_archs(o.gpu_archs);
   }
-  if (o.int8) builder.with_int8(make_calibrator(o));
+  if (o.int8) builder.with_int8(open_data(o.data, "--calib", o.preprocessing));
   if (!o.int8 && o.preprocessing.given()) builder.with_preprocessing(o.preprocessing.compose().preprocessing());
   if (!o.cache.empty()) builder.with_calibration_cache(o.cache);
   if (!o.labels.empty()) builder.with_labels(read_labels(o.labels));
   if (!o.dump_passes.empty()) builder.with_pass_dumps(o.dump_passes);
-  for (const std::string& text : o.precisions) {
-    const std::size_t equals = text.rfind('=');
-    const std::string name = equals == std::string::npos ? "" : text.substr(equals + 1);
-    if (name != "int8" && name != "fp32") {
-      throw CLI::ValidationError("--precision",
-                                 fmt::format("'{}' is not of the form PATTERN=fp32 or PATTERN=int8", text));
-    }
-    builder.with_precision(text.substr(0, equals),
-                           name == "int8" ? builders::Precision::kInt8 : builders::Precision::kFloat32);
-  }
+  set_precisions(o, builder);
+  builder.with_layer_measurements(o.int8 && !o.reports.empty());
   const builders::BuildReport report = builder.build_and_save(o.output);
   bar.finish();
   for (const std::string& path : o.reports) builders::write_report(report, path);
@@ -114,7 +147,7 @@ int calibrate(const Options& o) {
   if (!o.data.given()) throw CLI::ValidationError("--calib", "calibration needs data: give --calib or --calib-npy");
   ProgressBar bar;
   builders::EngineBuilder builder = make_builder(o, bar);
-  builder.with_int8(make_calibrator(o));
+  builder.with_int8(open_data(o.data, "--calib", o.preprocessing));
   const builders::BuildReport report = builder.calibrate_and_save(o.output);
   bar.finish();
   if (o.json) {
@@ -137,6 +170,8 @@ void add_build(CLI::App& app, Action& action) {
       "  xinfer build model.onnx --int8 --calib images/ --resize 224x224 --mean 0.485,0.456,0.406 \\\n"
       "      --std 0.229,0.224,0.225 --max-batch 32 -o model.engine\n"
       "  xinfer build bert.onnx --int8 --calib-npy ids=ids.npy --calib-npy mask=mask.npy -o bert.engine\n"
+      "  xinfer build model.onnx --int8 --calib images/ --eval labelled/ --max-drop 0.5 --report report.html \\\n"
+      "      -o model.engine                     (keeps layers in float until at most 0.5 points of top-1 are lost)\n"
       "  xinfer build model.onnx --fp32 -o float.engine\n"
       "  xinfer build model.onnx --int8 --calib images/ --resize 224x224 --device cuda --max-batch 64 -o gpu.engine\n"
       "  xinfer build model.onnx --fp16 --gpu-arch 80,90a --max-batch 64 -o half.engine      (no GPU needed)");
@@ -167,6 +202,24 @@ void add_build(CLI::App& app, Action& action) {
   command->add_option("--cache", options->cache, "Calibration cache: used when it matches, else written");
   command->add_option("--precision", options->precisions,
                       "PATTERN=fp32 or PATTERN=int8 for nodes by name, with * and ?");
+  command->add_option("--op-precision", options->op_precisions,
+                      "OPERATOR=fp32 or OPERATOR=int8 for all nodes of an operator, e.g. Linear=fp32");
+  command->add_option("--precision-file", options->precision_file,
+                      "The same from a JSON file: [{\"pattern\": \"head.*\", \"precision\": \"float\"}, ...]; "
+                      "--op-precision and then --precision win over it");
+  const std::string accuracy_group = "Accuracy";
+  command
+      ->add_option("--max-drop", options->max_drop,
+                   "Accuracy budget: keeps layers in float until the engine loses at most so many points of top-1 on "
+                   "--eval's labelled images; without labels, of agreement with FP32. Exit code 1 when no plan does")
+      ->check(CLI::Range(0.0, 100.0))
+      ->group(accuracy_group);
+  options->evaluation.add_second_to(
+      *command, "--eval", "Folder of images to measure accuracy on, flat or one folder a class", accuracy_group);
+  command->add_option("--top", options->top, "Count the label among the so many best classes (5: top-5)")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str()
+      ->group(accuracy_group);
   command->add_option("--effort", options->effort, "Work put into accuracy: 0 none, 1 seconds to a minute, 2 minutes")
       ->check(CLI::Range(0, 2))
       ->capture_default_str();

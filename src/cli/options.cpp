@@ -118,6 +118,15 @@ void DataOptions::add_to(CLI::App& command, const std::string& flag, const std::
       ->group(group);
 }
 
+void DataOptions::add_second_to(CLI::App& command, const std::string& flag, const std::string& what,
+                                const std::string& group) {
+  command.add_option(flag, folder, what)->group(group);
+  command.add_option(flag + "-npy", arrays, "Arrays instead of images: file.npy, or input=file.npy for each input")
+      ->group(group);
+  command.add_option(flag + "-count", count, "Use this many of these samples, spread evenly (default: all)")
+      ->group(group);
+}
+
 xt::datasets::ImageFolder DataOptions::open_folder(const xt::transforms::Compose& transforms) const {
   using xt::datasets::BrokenImages;
   xt::datasets::ImageFolder all(folder, transforms,

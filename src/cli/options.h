@@ -36,6 +36,8 @@ class DataOptions {
  public:
   /// `flag` is the folder's option ("--calib" or "--data").
   void add_to(CLI::App& command, const std::string& flag, const std::string& what);
+  /// Options of a second source of data beside `add_to`'s; how it is read is the first one's business.
+  void add_second_to(CLI::App& command, const std::string& flag, const std::string& what, const std::string& group);
   bool given() const { return !folder.empty() || !arrays.empty(); }
   /// Opens the image folder (thinned out to --count images).
   xt::datasets::ImageFolder open_folder(const xt::transforms::Compose& transforms) const;

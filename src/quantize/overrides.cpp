@@ -61,6 +61,15 @@ std::string describe(const PrecisionOverride& o) {
   return "override";
 }
 
+std::vector<PrecisionOverride> all_overrides(const PlanOptions& options) {
+  std::vector<PrecisionOverride> all;
+  for (const std::string& pattern : options.keep_float) {
+    all.push_back({PrecisionOverride::Match::kGlob, pattern});
+  }
+  all.insert(all.end(), options.overrides.begin(), options.overrides.end());
+  return all;
+}
+
 bool matches(const PrecisionOverride& o, const ir::Node& node) {
   switch (o.match) {
     case PrecisionOverride::Match::kNode:
@@ -99,12 +108,7 @@ bool glob_matches(std::string_view pattern, std::string_view name) {
 }
 
 std::vector<std::string> resolve_overrides(const ir::Graph& graph, const PlanOptions& options) {
-  std::vector<PrecisionOverride> all;
-  for (const std::string& pattern : options.keep_float) {
-    all.push_back({PrecisionOverride::Match::kGlob, pattern});
-  }
-  all.insert(all.end(), options.overrides.begin(), options.overrides.end());
-
+  const std::vector<PrecisionOverride> all = all_overrides(options);
   std::vector<std::string> reasons(graph.node_slots());
   for (const PrecisionOverride& o : all) {
     if (o.precision == Precision::kIndex) {
@@ -124,6 +128,11 @@ std::vector<std::string> resolve_overrides(const ir::Graph& graph, const PlanOpt
     }
   }
   return reasons;
+}
+
+bool is_overridden(const ir::Node& node, const PlanOptions& options) {
+  const std::vector<PrecisionOverride> all = all_overrides(options);
+  return std::any_of(all.begin(), all.end(), [&](const PrecisionOverride& o) { return matches(o, node); });
 }
 
 }  // namespace xinfer::quantize

@@ -13,4 +13,7 @@ namespace xinfer::quantize {
 /// Throws CalibrationError naming the override when it matches no node, with the nearest names that exist.
 std::vector<std::string> resolve_overrides(const ir::Graph& graph, const PlanOptions& options);
 
+/// True when somebody asked for a precision of `node`, whichever it is.
+bool is_overridden(const ir::Node& node, const PlanOptions& options);
+
 }  // namespace xinfer::quantize

@@ -43,6 +43,7 @@ std::string environment_section(const builders::BuildReport& report) {
   step("survey", report.survey_seconds);
   step("calibrate", report.calibrate_seconds);
   step("quantize", report.quantize_seconds);
+  step("measure", report.measure_seconds);
   step("GPU kernels", report.gpu_seconds);
   step("check", report.check_seconds);
   add(html, "Seconds", seconds);

@@ -123,6 +123,7 @@ std::string BuildReport::to_json() const {
                  {"survey", survey_seconds},
                  {"calibrate", calibrate_seconds},
                  {"quantize", quantize_seconds},
+                 {"measure", measure_seconds},
                  {"gpu", gpu_seconds},
                  {"check", check_seconds}}}};
   json["target"] = target;

@@ -4,6 +4,9 @@
 #include <cstdint>
 #include <functional>
 #include <string_view>
+#include <vector>
+
+#include "xinfer/core/tensor.h"
 
 namespace xinfer::builders {
 
@@ -19,10 +22,28 @@ enum class RangeMethod : std::uint8_t {
 enum class Precision : std::uint8_t { kInt8, kFloat32 };
 
 /// What the builder is doing; for progress displays.
-enum class BuildStage : std::uint8_t { kRead, kSurvey, kCalibrate, kQuantize, kPrepareGpu, kCheck, kSave };
+enum class BuildStage : std::uint8_t {
+  kRead,
+  kSurvey,     ///< reading the data once: samples, and what stands out
+  kBalance,    ///< rescaling channels
+  kCalibrate,  ///< running the float model on all data
+  kQuantize,   ///< choosing ranges, weights and biases
+  kMeasure,    ///< what each layer does to the outputs
+  kSearch,     ///< plans inside the accuracy budget
+  kPrepareGpu,
+  kCheck,
+  kSave,
+};
 
 std::string_view name_of(RangeMethod method);
 std::string_view name_of(BuildStage stage);
+
+/// A network to be scored: takes one batch, tensors in the order of the model's inputs, and gives its outputs.
+using Network = std::function<std::vector<Tensor>(const std::vector<Tensor>& batch)>;
+
+/// Scores a network on data of the caller's, in points: more is better, and a drop is counted in the same unit (0 to
+/// 100 is usual). Called from the building thread, once for the float model and once for each INT8 network in question.
+using Metric = std::function<double(const Network& network)>;
 
 /// Called now and then from the building thread with the number of samples done; `total` is -1 when unknown. Returning
 /// false stops the build with CancelledError.

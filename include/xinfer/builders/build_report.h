@@ -47,10 +47,11 @@ struct BuildReport {
   std::vector<SpeedCheck> speed;
   std::vector<std::string> remarks;  ///< things that the user should know, one line each
   double read_seconds = 0;
-  double survey_seconds = 0;  ///< looking through the calibration data
+  double survey_seconds = 0;  ///< looking through the calibration data, and balancing channels
   double calibrate_seconds = 0;
   double quantize_seconds = 0;
-  double gpu_seconds = 0;  ///< compiling and timing kernels
+  double measure_seconds = 0;  ///< measuring layers
+  double gpu_seconds = 0;      ///< compiling and timing kernels
   double check_seconds = 0;
   std::string target;                     ///< "cpu-x86_64", or "cuda-" and the architectures: "cuda-80,90a"
   std::vector<std::int64_t> gpu_batches;  ///< batch sizes that GPU kernels were compiled for

@@ -16,9 +16,10 @@ namespace xinfer::builders {
 /// Feeds representative inputs to the calibration. Derive from it to calibrate on data of your own: only next_batch()
 /// and reset() have to be written.
 ///
-/// The builder reads the whole stream once to collect ranges and, when reset() allows, once more to compare the INT8
-/// engine with FP32. Batches may have any size, also a different one each time: the result depends neither on the batch
-/// size nor on the order. Called from one thread at a time.
+/// The builder reads the whole stream once to look through it, once to collect ranges, and once more to compare the
+/// INT8 engine with FP32. Where reset() doesn't allow that it reads it once, and leaves out what needs more (a remark
+/// of the report says so). Batches may have any size, also a different one each time: the result depends neither on the
+/// batch size nor on the order. Called from one thread at a time.
 class INT8Calibrator {
  public:
   /// Tensors by input name, each with a leading batch dimension of the same size. A model of one input may use the
@@ -37,6 +38,8 @@ class INT8Calibrator {
   /// Names of the samples that next_batch() gave last, e.g. image paths: one each, or none when they have no names.
   /// Findings and reports use them.
   virtual std::vector<std::string> sample_names() const { return {}; }
+  /// Classes of the samples that next_batch() gave last: one each, or none. Only data to validate on need them.
+  virtual std::vector<std::int64_t> labels() const { return {}; }
   /// How images become inputs; stored in the engine, so that `run` and `validate` do the same. Empty: unknown.
   virtual Preprocessing preprocessing() const { return {}; }
   /// Changes when the data do; part of the calibration cache's key. Empty: the cache can't notice other data.
@@ -60,6 +63,7 @@ class DataLoaderCalibrator : public INT8Calibrator {
   bool reset() override;
   std::int64_t sample_count() const override;
   std::vector<std::string> sample_names() const override;
+  std::vector<std::int64_t> labels() const override;  ///< where the dataset knows the classes of all of them
   Preprocessing preprocessing() const override;
   std::string manifest_hash() const override;
   std::vector<std::string> remarks() const override;
@@ -67,7 +71,8 @@ class DataLoaderCalibrator : public INT8Calibrator {
  private:
   xt::dataloaders::ExtendedDataLoader loader_;
   std::string input_name_;
-  std::vector<std::string> names_;  ///< of the last batch
+  std::vector<std::string> names_;    ///< of the last batch
+  std::vector<std::int64_t> labels_;  ///< of the last batch
 };
 
 }  // namespace xinfer::builders

@@ -45,9 +45,29 @@ class EngineBuilder {
   /// layer by layer, which takes seconds to a minute. 2: in the longest sums too, which takes minutes for large
   /// networks. Throws Error for other values.
   EngineBuilder& with_effort(int level);
+  /// What tensors and layers are worth, layer by layer, for the report: their noise, what each alone does to the
+  /// outputs, and their time. Takes as long as some hundred inferences. Default: no.
+  EngineBuilder& with_layer_measurements(bool measure);
+  /// Keeps layers in float until the engine loses at most `points` of its metric against the float model: as few, and
+  /// as cheap ones, as the search finds. Building throws CalibrationError, saying what was best, where no plan is good
+  /// enough. The metric is that of with_metric() or with_validation(); without them the share of calibration samples
+  /// whose best class changes or, for a model without class scores, the mean cosine between its outputs (x 100).
+  /// Throws Error for a negative or NaN budget.
+  EngineBuilder& with_accuracy_budget(double points);
+  /// Data to measure the drop on, other than those that calibrate. With labels the metric is top-k accuracy (1 <= k),
+  /// without them agreement with the float model. Throws Error when `data` is null or k below 1.
+  EngineBuilder& with_validation(std::shared_ptr<INT8Calibrator> data, int k = 1);
+  /// A metric of the caller's, e.g. mean average precision; `name` stands in reports. It wins over with_validation().
+  /// Throws Error when `metric` is empty.
+  EngineBuilder& with_metric(std::string name, Metric metric);
   /// Sets the precision of the nodes whose name matches `pattern` (with * and ?). Building throws Error when nothing
   /// matches. Later calls win over earlier ones.
   EngineBuilder& with_precision(const std::string& pattern, Precision precision);
+  /// The same for all nodes of an operator: "Conv", "Linear", ... Throws Error for a name that is none.
+  EngineBuilder& with_operator_precision(const std::string& op, Precision precision);
+  /// The same from a JSON file: [{"node": "features.3", "precision": "float"}, {"pattern": "head.*", ...},
+  /// {"operator": "Linear", ...}]. Read at once; throws Error naming the file and what is wrong with it.
+  EngineBuilder& with_precision_file(const std::string& path);
   /// Fixes the shape of an input; -1 stands for the batch.
   EngineBuilder& with_input_shape(const std::string& input, std::vector<std::int64_t> shape);
   /// Preprocessing to store in a float engine (an INT8 one takes its calibrator's), or to override that with.
