@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "builders/engine_builder_impl.h"
@@ -35,6 +36,14 @@ quantize::RangeMethod to_internal(RangeMethod method) {
       return quantize::RangeMethod::kMse;
   }
   throw Error("unknown range method");
+}
+
+/// Scales modelled latencies to the time that the chosen plan took.
+void fit_latencies(std::vector<ParetoPoint>& points, double chosen_ms) {
+  const auto chosen = std::ranges::find_if(points, &ParetoPoint::chosen);
+  if (chosen == points.end() || chosen->ms <= 0) return;
+  const double factor = chosen_ms / chosen->ms;
+  for (ParetoPoint& point : points) point.ms *= factor;
 }
 
 }  // namespace
@@ -108,6 +117,7 @@ void EngineBuilder::Impl::check(const std::shared_ptr<const ir::Graph>& float_gr
                                           [&](std::int64_t done) { tell(BuildStage::kCheck, done, total); });
   report.accuracy = result.accuracy;
   report.speed = {result.speed};
+  fit_latencies(report.quality.pareto, result.speed.int8_ms);
   if (!gpu.wanted && result.speed.int8_ms > result.speed.fp32_ms) {
     report.remarks.push_back(
         fmt::format("INT8 is slower than FP32 here ({:.2f} against {:.2f} ms): see 'xinfer bench "

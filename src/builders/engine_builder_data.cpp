@@ -47,7 +47,8 @@ void EngineBuilder::Impl::survey(Int8Job& job) {
   SampleStream stream(*job.model, *calibrator, true);
   tell(BuildStage::kSurvey, 0, calibrator->sample_count());
   auto first = stream.next();
-  if (!first) throw CalibrationError("calibration saw no image");
+  if (!first)
+    throw CalibrationError("calibration saw no images", "give 100 to 500 images like those of the application");
   ReadAhead data{std::move(*first), stream.sample_names()};
   if (!calibrator->reset()) {
     job.read_ahead = std::move(data);

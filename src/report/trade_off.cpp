@@ -13,7 +13,9 @@ std::string trade_off_section(const builders::BuildReport& report) {
   if (points.empty()) return "";
   std::stable_sort(points.begin(), points.end(), [](const auto& a, const auto& b) { return a.ms < b.ms; });
   std::string html =
-      "<p class=\"quiet\">Plans of precision that were measured: no other was both faster and more accurate.</p>\n"
+      "<p class=\"quiet\">Plans of precision whose accuracy was measured: no other was both faster and more accurate. "
+      "Latencies are modelled from what each layer computes and moves, in proportion to the time of the chosen "
+      "plan.</p>\n"
       "<div class=\"beside\">\n<figure>" +
       pareto_chart(points, report.quality.budget) +
       "</figure>\n<div class=\"scroll\"><table id=\"plan-table\"><thead><tr><th class=\"num\">Latency, ms</th><th "

@@ -30,6 +30,11 @@ inline Tensor random_tensor(std::vector<std::int64_t> shape, std::uint32_t seed)
 /// [N, 8] and scores [N, 4]. Nodes: left_fc, left_relu, right_fc, right_relu, add, head.
 void write_two_input_model(const std::string& path);
 
+/// Writes a model whose INT8 form is bad by plain means: scores [N, 4] = relu(relu(x W1) W2) W3 with x [N, 8], where
+/// channel 3 of the first layer is 1000 times as large as the others, which the second layer's weights undo. Nodes:
+/// first, second, head, and the ReLUs.
+void write_outlier_model(const std::string& path);
+
 /// Batches in memory.
 class MemoryCalibrator : public INT8Calibrator {
  public:
@@ -47,12 +52,21 @@ class MemoryCalibrator : public INT8Calibrator {
     return true;
   }
   std::string manifest_hash() const override { return manifest; }
+  std::vector<std::int64_t> labels() const override { return classes.empty() ? classes : classes_of_last_batch(); }
 
+  std::vector<std::int64_t> classes;  ///< of all samples, in order; may be empty
   int calls = 0;
   bool repeatable = true;
   std::string manifest = "00000000000000000000000000000001";
 
  private:
+  std::vector<std::int64_t> classes_of_last_batch() const {
+    std::int64_t begin = 0;
+    for (std::size_t i = 0; i + 1 < next_; ++i) begin += batches_[i].begin()->second.dim(0);
+    const std::int64_t count = batches_[next_ - 1].begin()->second.dim(0);
+    return {classes.begin() + begin, classes.begin() + begin + count};
+  }
+
   std::vector<Batch> batches_;
   std::size_t next_ = 0;
 };

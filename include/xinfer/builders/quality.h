@@ -80,7 +80,7 @@ struct DataQuality {
 /// One precision plan that was measured.
 struct ParetoPoint {
   double drop = 0;  ///< of the metric against the float model, in points
-  double ms = 0;    ///< of one inference at batch 1
+  double ms = 0;    ///< of one inference at batch 1: modelled, in proportion to the time of the chosen plan
   std::vector<std::string> float_nodes;
   bool chosen = false;
 };

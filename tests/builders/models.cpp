@@ -29,14 +29,19 @@ void add_node(onnx::GraphProto& graph, const std::string& op, const std::string&
   node.add_output(output);
 }
 
-}  // namespace
-
-void write_two_input_model(const std::string& path) {
+onnx::ModelProto new_model(const std::string& name) {
   onnx::ModelProto model;
   model.set_ir_version(8);
   model.add_opset_import()->set_version(17);
+  model.mutable_graph()->set_name(name);
+  return model;
+}
+
+}  // namespace
+
+void write_two_input_model(const std::string& path) {
+  onnx::ModelProto model = new_model("two_inputs");
   onnx::GraphProto& graph = *model.mutable_graph();
-  graph.set_name("two_inputs");
   std::uint32_t seed = 10;
   for (const std::string side : {"left", "right"}) {
     add_value(*graph.add_input(), side, 8);
@@ -49,6 +54,28 @@ void write_two_input_model(const std::string& path) {
   add_weights(graph, "head_w", random_tensor({16, 4}, seed++));
   add_weights(graph, "head_b", random_tensor({4}, seed++));
   add_node(graph, "Gemm", "head", {"sum", "head_w", "head_b"}, "scores");
+  add_value(*graph.add_output(), "scores", 4);
+  write_file_atomically(path, model.SerializeAsString());
+}
+
+void write_outlier_model(const std::string& path) {
+  onnx::ModelProto model = new_model("outlier");
+  onnx::GraphProto& graph = *model.mutable_graph();
+  constexpr std::int64_t kWidth = 16;
+  constexpr std::int64_t kLoud = 3;
+  Tensor first = random_tensor({8, kWidth}, 20);
+  Tensor second = random_tensor({kWidth, kWidth}, 21);
+  for (std::int64_t i = 0; i < 8; ++i) first.data<float>()[static_cast<std::size_t>(i * kWidth + kLoud)] *= 1000;
+  for (std::int64_t i = 0; i < kWidth; ++i) second.data<float>()[static_cast<std::size_t>(kLoud * kWidth + i)] /= 1000;
+  add_value(*graph.add_input(), "x", 8);
+  add_weights(graph, "first_w", first);
+  add_weights(graph, "second_w", second);
+  add_weights(graph, "head_w", random_tensor({kWidth, 4}, 22));
+  add_node(graph, "MatMul", "first", {"x", "first_w"}, "first_sums");
+  add_node(graph, "Relu", "first_relu", {"first_sums"}, "loud");
+  add_node(graph, "MatMul", "second", {"loud", "second_w"}, "second_sums");
+  add_node(graph, "Relu", "second_relu", {"second_sums"}, "even");
+  add_node(graph, "MatMul", "head", {"even", "head_w"}, "scores");
   add_value(*graph.add_output(), "scores", 4);
   write_file_atomically(path, model.SerializeAsString());
 }
