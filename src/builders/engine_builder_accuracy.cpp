@@ -33,7 +33,8 @@ std::string in_float(const std::set<std::string>& nodes, std::size_t of) {
   std::vector<std::string> shown(nodes.begin(), nodes.end());
   const bool more = shown.size() > kNamesShown;
   if (more) shown.resize(kNamesShown);
-  return fmt::format("{} of {} nodes in float: {}{}", nodes.size(), of, fmt::join(shown, ", "), more ? ", ..." : "");
+  const std::string names = fmt::format("{}{}", fmt::join(shown, ", "), more ? ", ..." : "");
+  return fmt::format("{} of {} nodes in float{}{}", nodes.size(), of, names.empty() ? "" : ": ", names);
 }
 
 }  // namespace
@@ -141,6 +142,10 @@ void EngineBuilder::Impl::measure(Int8Job& job, const engine::EngineFile& file) 
   };
   const auto samples = first(job.samples, measure_layers ? kDetailedSamples : kQualitySamples);
   const quantize::NetworkQuality measured = quantize::measure_quality(balanced, int8_network, samples, options);
+  for (const quantize::OutputQuality& output : measured.outputs) {
+    quality.outputs.push_back(
+        {output.name, output.error.sqnr_db(), output.cosine_mean, output.cosine_min, output.kl_divergence});
+  }
   const MeasuredNetwork network{*job.graph, quantized, report.nodes, measured};
   quality.layers = layer_quality(network);
   if (measure_layers) {
@@ -156,7 +161,7 @@ void EngineBuilder::Impl::measure(Int8Job& job, const engine::EngineFile& file) 
     time_layers(*job.model, file, samples.front().inputs);
   }
   double least = INFINITY;
-  for (const quantize::OutputQuality& output : measured.outputs) least = std::min(least, output.error.sqnr_db());
+  for (const OutputQuality& output : quality.outputs) least = std::min(least, output.sqnr_db);
   for (Finding& finding : weak_layers(least, job.sensitivities.value_or(std::map<std::string, double>{}))) {
     quality.findings.push_back(std::move(finding));
   }

@@ -65,7 +65,10 @@ void EngineBuilder::Impl::survey(Int8Job& job) {
 }
 
 void EngineBuilder::Impl::balance(Int8Job& job) {
-  if (effort == 0 || job.samples.empty()) return;
+  quantize::BalanceOptions options;
+  options.equalize = repairs(Repair::kEqualization);
+  options.migrate = repairs(Repair::kMigration);
+  if (job.samples.empty() || (!options.equalize && !options.migrate)) return;
   const Stopwatch watch;
   const auto total = static_cast<std::int64_t>(job.samples.size());
   const auto progress = [&](std::size_t done) { tell(BuildStage::kBalance, static_cast<std::int64_t>(done), total); };
@@ -74,7 +77,7 @@ void EngineBuilder::Impl::balance(Int8Job& job) {
   for (const auto& [key, stats] : channels) {
     if (!stats.finite()) return;  // calibration says which tensor and image
   }
-  quantize::BalanceResult balanced = quantize::balance(*job.model, channels);
+  quantize::BalanceResult balanced = quantize::balance(*job.model, channels, options);
   if (!balanced.rescalings.empty()) job.graph = std::make_shared<ir::Graph>(std::move(balanced.graph));
   for (quantize::Finding& f : balanced.findings) {
     report.quality.findings.push_back({std::move(f.where), std::move(f.cause), std::move(f.remedy), std::move(f.cost)});

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,6 +32,7 @@ struct EngineBuilder::Impl {
   std::vector<std::string> labels;
   int threads = 0;
   int effort = 1;
+  std::set<Repair> repairs_off;
   bool measure_layers = false;
   std::optional<double> budget;
   std::shared_ptr<INT8Calibrator> validation;
@@ -46,6 +48,7 @@ struct EngineBuilder::Impl {
   void tell(BuildStage stage, std::int64_t done, std::int64_t total) const {
     if (progress && !progress(stage, done, total)) throw CancelledError("the build was stopped; nothing was written");
   }
+  bool repairs(Repair repair) const { return effort > 0 && !repairs_off.contains(repair); }
   quantize::PlanOptions plan_options() const;
   std::shared_ptr<const ir::Graph> read_model();
   engine::EngineFile make_file(ir::Graph graph) const;

@@ -17,8 +17,10 @@ constexpr std::int64_t kAnySum = std::numeric_limits<std::int64_t>::max();
 }  // namespace
 
 quantize::LayerChoices EngineBuilder::Impl::reconstruct(const Int8Job& job, const quantize::PlanOptions& plan) {
-  if (effort == 0 || job.samples.empty()) return {};
   quantize::ReconstructOptions options;
+  options.adjust_weights = repairs(Repair::kWeightRounding);
+  options.correct_bias = repairs(Repair::kBiasCorrection);
+  if (job.samples.empty() || (!options.adjust_weights && !options.correct_bias)) return {};
   options.threads = threads;
   if (effort >= 2) options.longest_sum = kAnySum;
   options.progress = [this](std::size_t done, std::size_t total) {

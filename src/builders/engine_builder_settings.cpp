@@ -58,6 +58,15 @@ EngineBuilder& EngineBuilder::with_effort(int level) {
   return *this;
 }
 
+EngineBuilder& EngineBuilder::with_repair(Repair repair, bool on) {
+  if (on) {
+    impl_->repairs_off.erase(repair);
+  } else {
+    impl_->repairs_off.insert(repair);
+  }
+  return *this;
+}
+
 EngineBuilder& EngineBuilder::with_layer_measurements(bool measure) {
   impl_->measure_layers = measure;
   return *this;

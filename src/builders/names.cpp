@@ -18,6 +18,20 @@ std::string_view name_of(RangeMethod method) {
   return "?";
 }
 
+std::string_view name_of(Repair repair) {
+  switch (repair) {
+    case Repair::kEqualization:
+      return "equalization";
+    case Repair::kMigration:
+      return "migration";
+    case Repair::kWeightRounding:
+      return "rounding";
+    case Repair::kBiasCorrection:
+      return "bias";
+  }
+  return "?";
+}
+
 std::string_view name_of(BuildStage stage) {
   switch (stage) {
     case BuildStage::kRead:

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -25,6 +26,7 @@ struct Options {
   builders::RangeMethod method = builders::RangeMethod::kAuto;
   std::vector<std::string> precisions, op_precisions, shapes, reports;
   std::string precision_file;
+  std::vector<builders::Repair> repairs_off;
   std::optional<double> max_drop;
   int top = 1;
   DataOptions data, evaluation;
@@ -71,6 +73,7 @@ void set_precisions(const Options& o, builders::EngineBuilder& builder) {
   if (!o.int8 && (o.max_drop || o.evaluation.given() || !o.precision_file.empty() || !o.op_precisions.empty())) {
     throw CLI::ValidationError("--max-drop, --eval and --precision-file", "they need --int8");
   }
+  for (const builders::Repair repair : o.repairs_off) builder.with_repair(repair, false);
   if (!o.precision_file.empty()) builder.with_precision_file(o.precision_file);
   for (const std::string& text : o.op_precisions) {
     const auto [op, precision] = parse_precision("--op-precision", "OPERATOR", text);
@@ -222,7 +225,18 @@ void add_build(CLI::App& app, Action& action) {
       ->group(accuracy_group);
   command->add_option("--effort", options->effort, "Work put into accuracy: 0 none, 1 seconds to a minute, 2 minutes")
       ->check(CLI::Range(0, 2))
-      ->capture_default_str();
+      ->capture_default_str()
+      ->group(accuracy_group);
+  std::map<std::string, builders::Repair> repairs;
+  for (const auto repair : {builders::Repair::kEqualization, builders::Repair::kMigration,
+                            builders::Repair::kWeightRounding, builders::Repair::kBiasCorrection}) {
+    repairs.emplace(builders::name_of(repair), repair);
+  }
+  command->add_option("--no-repair", options->repairs_off, "Leave these repairs out, e.g. equalization,rounding")
+      ->transform(
+          CLI::CheckedTransformer(repairs, CLI::ignore_case).description("{bias,equalization,migration,rounding}"))
+      ->delimiter(',')
+      ->group(accuracy_group);
   command->add_option("--labels", options->labels, "Text file of class names, one a line");
   command->add_option("--check", options->check, "Samples to compare INT8 with FP32 on after the build (0: none)")
       ->capture_default_str();

@@ -139,7 +139,7 @@ class Reconstructor {
     result_.layers.emplace(name, std::move(layer));
   }
 
-  static void install(LayerParameters& layer, const LayerShape& shape, const std::vector<RoundedWeights>& groups) {
+  void install(LayerParameters& layer, const LayerShape& shape, const std::vector<RoundedWeights>& groups) const {
     const auto m = static_cast<std::size_t>(shape.m);
     const auto k = static_cast<std::size_t>(shape.k);
     const std::span<std::int8_t> values = layer.weights.values.data<std::int8_t>();
@@ -149,7 +149,7 @@ class Reconstructor {
                 values.begin() + static_cast<std::ptrdiff_t>(g * m * k));
       for (std::size_t c = 0; c < m; ++c) {
         layer.weights.quantization.scales[g * m + c] = groups[g].scales[c];
-        bias[g * m + c] += groups[g].shift[c];
+        if (options_.correct_bias) bias[g * m + c] += groups[g].shift[c];
       }
     }
   }

@@ -19,6 +19,7 @@ namespace xinfer::quantize {
 struct ReconstructOptions {
   int threads = 0;
   bool adjust_weights = true;       ///< least squares; else rounding to nearest, and only biases are corrected
+  bool correct_bias = true;         ///< else biases stay what they are
   std::int64_t longest_sum = 2304;  ///< layers with longer sums get their bias corrected only
   std::size_t live_bytes = std::size_t{512}
                            << 20;  ///< bound of the activations kept; fewer samples are used to keep it

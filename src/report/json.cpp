@@ -39,6 +39,14 @@ json of(const LayerQuality& layer) {
           {"scale", number(layer.scale)}};
 }
 
+json of(const OutputQuality& output) {
+  return {{"output", output.output},
+          {"sqnr_db", number(output.sqnr_db)},
+          {"cosine_mean", number(output.cosine_mean)},
+          {"cosine_min", number(output.cosine_min)},
+          {"kl_divergence", number(output.kl_divergence)}};
+}
+
 json of(const TensorQuality& tensor) {
   return {{"tensor", tensor.tensor},
           {"type", tensor.type},
@@ -86,6 +94,7 @@ void add_quality(json& to, const Quality& quality) {
   to["findings"] = array_of(quality.findings, [](const Finding& f) {
     return json{{"where", f.where}, {"cause", f.cause}, {"remedy", f.remedy}, {"cost", f.cost}};
   });
+  to["outputs"] = array_of(quality.outputs, [](const OutputQuality& o) { return of(o); });
   to["layers"] = array_of(quality.layers, [](const LayerQuality& l) { return of(l); });
   to["tensors"] = array_of(quality.tensors, [](const TensorQuality& t) { return of(t); });
   to["data"] = of(quality.data);

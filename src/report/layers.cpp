@@ -19,6 +19,18 @@ std::string number_cell(std::optional<double> value, const std::string& text) {
 
 std::string figure(std::optional<double> value, int decimals) { return fixed_or_dash(value, decimals); }
 
+/// One line for each output of the network.
+std::string outputs(const std::vector<builders::OutputQuality>& outputs) {
+  std::string html;
+  for (const builders::OutputQuality& output : outputs) {
+    html += fmt::format(
+        "<p>Output {}: SQNR {} dB, cosine with FP32 {} on average and {} at least{}.</p>\n", code(output.output),
+        fixed(output.sqnr_db, 1), fixed(output.cosine_mean, 4), fixed(output.cosine_min, 4),
+        output.kl_divergence ? fmt::format(", KL divergence {} nats", significant(*output.kl_divergence)) : "");
+  }
+  return html;
+}
+
 /// A precision's name that is safe as a style class.
 const char* precision_style(const std::string& precision) { return precision == "int8" ? "low" : "high"; }
 
@@ -32,6 +44,7 @@ std::string layers_section(const builders::BuildReport& report) {
     if (layer.sqnr_db && std::isfinite(*layer.sqnr_db)) best_db = std::max(best_db, *layer.sqnr_db);
   }
   std::string html =
+      outputs(report.quality.outputs) +
       "<p class=\"quiet\">SQNR: of the layer's output in the INT8 network, against the float network (20 dB: the noise "
       "has 1 % of the signal's power). Sensitivity: SQNR of the network's outputs when this layer alone runs in INT8; "
       "the lowest harm most. Times at batch 1.</p>\n"

@@ -80,6 +80,29 @@ TEST_F(Accuracy, PlainMeansFailAndTheDefaultRepairs) {
   EXPECT_THAT(good.report().to_text(), HasSubstr("times the median"));
 }
 
+TEST_F(Accuracy, RepairsCanBeSwitchedOff) {
+  EngineBuilder builder = int8();
+  builder.with_range_method(RangeMethod::kMinMax).with_repair(Repair::kEqualization, false);
+  builder.build();
+  EXPECT_LT(builder.report().accuracy->sqnr_db, 20) << "nothing else helps here";
+  builder.with_repair(Repair::kEqualization, true).build();
+  EXPECT_GT(builder.report().accuracy->sqnr_db, 30);
+  // Without any repair, effort 1 gives the weights of effort 0.
+  const auto weights_of = [&](int effort, bool repairs) {
+    EngineBuilder other = int8();
+    other.with_effort(effort).with_accuracy_check(0);
+    for (const Repair repair :
+         {Repair::kEqualization, Repair::kMigration, Repair::kWeightRounding, Repair::kBiasCorrection}) {
+      other.with_repair(repair, repairs);
+    }
+    const runtime::InferenceEngine engine = other.build();
+    return engine.infer(random_tensor({4, 8}, 9));
+  };
+  const Tensor none = weights_of(0, true);
+  EXPECT_TRUE(std::ranges::equal(none.data<float>(), weights_of(1, false).data<float>()));
+  EXPECT_FALSE(std::ranges::equal(none.data<float>(), weights_of(1, true).data<float>()));
+}
+
 TEST_F(Accuracy, ABudgetKeepsTheLoudLayerInFloat) {
   EngineBuilder builder = plain();
   builder.with_accuracy_budget(2);
@@ -248,6 +271,11 @@ TEST_F(Accuracy, MeasurementsFillTheReport) {
     EXPECT_LT(tensor.min, tensor.max);
     EXPECT_TRUE(tensor.sqnr_db);
   }
+  ASSERT_EQ(quality.outputs.size(), 1U);
+  EXPECT_EQ(quality.outputs[0].output, "scores");
+  EXPECT_GT(quality.outputs[0].sqnr_db, 25);
+  EXPECT_GT(quality.outputs[0].cosine_min, 0.9);
+  EXPECT_LT(quality.outputs[0].kl_divergence.value(), 0.1);
   EXPECT_FALSE(quality.worst.empty());
   EXPECT_EQ(quality.data.images, 200);
   EXPECT_GE(quality.data.curve.size(), 3U);

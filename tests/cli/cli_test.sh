@@ -99,6 +99,11 @@ misused 'method' "$xinfer" build "$model" --int8 "${calib[@]}" --method guess -o
 misused 'calib-device' "$xinfer" build "$model" --int8 "${calib[@]}" --calib-device tpu -o out/e
 misused 'only --int8 calibrates' "$xinfer" build "$model" --fp32 --calib-device cuda -o out/e
 
+misused 'int8' "$xinfer" build "$model" --fp32 --max-drop 1 -o out/e
+misused 'max-drop' "$xinfer" build "$model" --int8 "${calib[@]}" --max-drop -1 -o out/e
+misused 'no-repair' "$xinfer" build "$model" --int8 "${calib[@]}" --no-repair magic -o out/e
+misused 'OPERATOR' "$xinfer" build "$model" --int8 "${calib[@]}" --op-precision Conv -o out/e
+
 echo "-- build, validate, run, bench, inspect, calibrate"
 printf '%s\n' tshirt trouser pullover dress coat sandal shirt sneaker bag boot >labels.txt
 succeeds "$xinfer" build "$model" --int8 "${calib[@]}" --max-batch 8 --check 8 --cache model.calib --labels labels.txt \
@@ -106,6 +111,20 @@ succeeds "$xinfer" build "$model" --int8 "${calib[@]}" --max-batch 8 --check 8 -
 json '.precision == "int8" and .calibration.samples == 24 and .int8_nodes > 50 and .accuracy.samples == 8'
 succeeds "$xinfer" build "$model" --int8 "${calib[@]}" --max-batch 8 --check 0 --cache model.calib -o cached.engine
 prints 'from the cache'
+succeeds "$xinfer" build "$model" --int8 "${calib[@]}" --check 8 --cache model.calib --eval small_test --max-drop 10 \
+  --report report.html --report report.json --no-repair rounding,bias -o budget.engine
+prints 'metric +top-1: FP32 .* within the budget of 10.00'
+step=(jq "report.json")
+jq -e '.metric.name == "top-1" and .metric.budget == 10 and (.pareto | length) == 1 and (.layers | length) > 50
+  and (.tensors[0].histogram | length) == 64 and (.worst | length) > 0 and .data.images == 24
+  and (.outputs[0].kl_divergence < 1) and ([.layers[] | select(.sensitivity_db)] | length) > 50' report.json >"$work/stdout" ||
+  complain "the report lacks something"
+grep -q '</html>' report.html || complain "report.html is no whole page"
+printf '[{"operator": "Linear", "precision": "float"}]' >precision.json
+succeeds "$xinfer" build "$model" --int8 "${calib[@]}" --check 0 --effort 0 --precision-file precision.json -o mixed.engine
+prints '1 in float: override of every Linear'
+succeeds "$xinfer" build "$model" --int8 "${calib[@]}" --check 0 --effort 0 --op-precision Linear=fp32 -o mixed.engine
+prints '1 in float: override of every Linear'
 succeeds "$xinfer" calibrate "$model" "${calib[@]}" -o alone.calib
 prints '24 samples'
 cmp -s model.calib alone.calib || complain "calibrate and build --cache write different ranges"
@@ -227,6 +246,12 @@ prints 'b.png'
 fails "'input'.*shape" "$xinfer" build "$model" --int8 --calib "$images/calib" --resize 16x16 -o out/e
 fails 'no_such_layer' "$xinfer" build "$model" --int8 "${calib[@]}" --precision 'no_such_layer=fp32' -o out/e
 fails 'empty' "$xinfer" build "$model" --fp32 --labels empty -o out/e
+fails 'random' "$xinfer" build "$model" --int8 "${calib[@]}" --precision-file random -o out/e
+fails 'no_images' "$xinfer" build "$model" --int8 "${calib[@]}" --eval no_images -o out/e
+fails 'report.txt' "$xinfer" build "$model" --int8 "${calib[@]}" --report out/report.txt -o out/e
+# Ranges of a single image change some answers, and no layer may leave INT8.
+fails 'no plan with INT8 layers keeps' "$xinfer" build "$model" --int8 --calib "$images/calib" --count 1 --effort 0 \
+  --mean 0.286,0.286,0.286 --std 0.353,0.353,0.353 --method entropy --eval "$images/test" --eval-count 200 --max-drop 0 --precision '*=int8' -o out/e
 cp random bad.calib
 run 0 "$xinfer" build "$model" --int8 "${calib[@]}" --check 0 --cache bad.calib -o again.engine
 prints 'cache not used'

@@ -101,7 +101,7 @@ TEST(Page, HoldsNoMarkupFromNames) {
   EXPECT_EQ(occurrences(html, "</script>"), 1U);
   EXPECT_EQ(occurrences(html, "<script"), 1U);
   // A layer, a tensor, a finding, an image that stretches ranges, a preprocessing, a worst image, an answer.
-  EXPECT_EQ(occurrences(html, report::escape(kHostile)), 7U) << "hostile names should show as text";
+  EXPECT_EQ(occurrences(html, report::escape(kHostile)), 8U) << "hostile names should show as text";
   EXPECT_EQ(report::clean_utf8(html), html);
   for (const char* outside : {"http:", "https:", "url(", "@import", "src=\"/"})
     EXPECT_THAT(html, Not(HasSubstr(outside)));
@@ -136,6 +136,15 @@ TEST(Page, HostileTextInEveryField) {
 }
 
 TEST(Page, SameReportSameBytes) { EXPECT_EQ(report::to_html(rich_report()), report::to_html(rich_report())); }
+
+TEST(Page, Outputs) {
+  const std::string page = report::to_html(rich_report());
+  EXPECT_THAT(page, HasSubstr("SQNR 31.2 dB, cosine with FP32 0.9991 on average and 0.9876 at least, KL divergence"));
+  EXPECT_THAT(page, HasSubstr("SQNR 28.0 dB, cosine with FP32 0.9980 on average and 0.9700 at least.</p>"));
+  const auto json = nlohmann::json::parse(rich_report().to_json());
+  EXPECT_EQ(json.at("outputs").at(0).at("kl_divergence"), 0.0042);
+  EXPECT_TRUE(json.at("outputs").at(1).at("kl_divergence").is_null());
+}
 
 TEST(Page, EmptyReport) {
   for (const char* precision : {"int8", "fp32", ""}) {

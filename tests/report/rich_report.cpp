@@ -56,6 +56,7 @@ std::vector<double> histogram(bool one_sided, bool outlier, double& min, double&
 }
 
 void add_layers(BuildReport& report) {
+  report.quality.outputs = {{kHostile, 31.2, 0.9991, 0.9876, 0.0042}, {"features", 28, 0.998, 0.97, {}}};
   std::mt19937 random(7);
   std::uniform_real_distribution<double> uniform(0, 1);
   Quality& quality = report.quality;

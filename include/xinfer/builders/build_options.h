@@ -21,6 +21,14 @@ enum class RangeMethod : std::uint8_t {
 
 enum class Precision : std::uint8_t { kInt8, kFloat32 };
 
+/// What a build of effort 1 or 2 does against the noise of quantization; each can be switched off.
+enum class Repair : std::uint8_t {
+  kEqualization,    ///< rescales channels between convolutions and linear layers (cross-layer equalization)
+  kMigration,       ///< ... and from normalisations into the layers behind them (SmoothQuant)
+  kWeightRounding,  ///< chooses the integers of weights by what comes out of their layer (least squares)
+  kBiasCorrection,  ///< corrects each channel's mean
+};
+
 /// What the builder is doing; for progress displays.
 enum class BuildStage : std::uint8_t {
   kRead,
@@ -37,6 +45,8 @@ enum class BuildStage : std::uint8_t {
 
 std::string_view name_of(RangeMethod method);
 std::string_view name_of(BuildStage stage);
+/// "equalization", "migration", "rounding", "bias".
+std::string_view name_of(Repair repair);
 
 /// A network to be scored: takes one batch, tensors in the order of the model's inputs, and gives its outputs.
 using Network = std::function<std::vector<Tensor>(const std::vector<Tensor>& batch)>;

@@ -45,6 +45,8 @@ class EngineBuilder {
   /// layer by layer, which takes seconds to a minute. 2: in the longest sums too, which takes minutes for large
   /// networks. Throws Error for other values.
   EngineBuilder& with_effort(int level);
+  /// Switches a repair off, or on again. All are on by default; effort 0 does without any.
+  EngineBuilder& with_repair(Repair repair, bool on);
   /// What tensors and layers are worth, layer by layer, for the report: their noise, what each alone does to the
   /// outputs, and their time. Takes as long as some hundred inferences. Default: no.
   EngineBuilder& with_layer_measurements(bool measure);

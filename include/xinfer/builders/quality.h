@@ -28,6 +28,16 @@ struct LayerQuality {
   std::optional<double> scale{};         ///< of its output, where that is stored in integers
 };
 
+/// An f32 output of the network, INT8 against float on some of the calibration samples.
+struct OutputQuality {
+  std::string output;
+  double sqnr_db = 0;
+  double cosine_mean = 1;  ///< over samples, each as one vector
+  double cosine_min = 1;
+  /// For scores of classes: the mean Kullback-Leibler divergence of the INT8 network's distribution, in nats.
+  std::optional<double> kl_divergence;
+};
+
 /// A tensor that is stored in integers.
 struct TensorQuality {
   std::string tensor;
@@ -108,6 +118,7 @@ struct Environment {
 /// Everything above. What was not measured is empty.
 struct Quality {
   std::vector<Finding> findings;
+  std::vector<OutputQuality> outputs;
   std::vector<LayerQuality> layers;
   std::vector<TensorQuality> tensors;
   DataQuality data;
