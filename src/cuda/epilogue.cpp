@@ -209,7 +209,8 @@ void Epilogue::define(gpu::KernelSource& source) const {
   if (residual_) source.define("XI_RESIDUAL_T", device_name_of(*residual_));
   source.define("XI_OUT_T", device_name_of(output_));
   source.define("XI_STEP", has_step() ? 1 : 0);
-  if (output_ != Element::kF32) source.define("XI_ROUNDED", 1);
+  const bool bytes = output_ == Element::kS8 || output_ == Element::kU8;
+  if (output_ != Element::kF32) source.define("XI_ROUNDED", bytes ? 2 : 1);
 }
 
 void Epilogue::add_residents(Step& step) {

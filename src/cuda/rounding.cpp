@@ -19,7 +19,8 @@ std::optional<Rounding> Rounding::of(const Request& request) {
   if (request.output().dtype == DataType::kFloat32) return rounding;
   int exponent = 0;
   const bool exact = std::frexp(*scale, &exponent) == 0.5F && std::isnormal(1.0F / *scale);
-  rounding.mode = exact ? 1 : 2;
+  const bool ordinary = *scale > 0x1p-60F && *scale < 0x1p60F;
+  rounding.mode = exact ? 1 : ordinary ? 2 : 3;
   rounding.step = exact ? 1.0F / *scale : *scale;
   return rounding;
 }

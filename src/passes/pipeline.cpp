@@ -37,6 +37,7 @@ constexpr Pass kCanonical[] = {
     {"fold_batch_norm", fold_batch_norm},
     {"fuse_scale_and_bias", fuse_scale_and_bias},
     {"split_packed_linear", split_packed_linear},
+    {"unfold_patches", unfold_patches},
 };
 
 constexpr Pass kFusing[] = {

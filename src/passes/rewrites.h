@@ -14,6 +14,7 @@ bool merge_clips(ir::Graph& graph);
 bool form_linear(ir::Graph& graph);
 bool unwrap_linear(ir::Graph& graph);
 bool split_packed_linear(ir::Graph& graph);
+bool unfold_patches(ir::Graph& graph);
 bool form_gelu(ir::Graph& graph);
 bool form_swish(ir::Graph& graph);
 bool form_layer_norm(ir::Graph& graph);

@@ -363,5 +363,50 @@ TEST(SplitPackedLinear, FailsToSplitWhenThePackedValueIsAnOutput) {
   expect_unchanged(g, split_packed_linear);
 }
 
+ValueId patch_conv(Graph& g, std::int64_t channels, std::int64_t height, std::int64_t width, std::int64_t kernel,
+                   std::int64_t stride, std::int64_t pad = 0) {
+  const ValueId x = input(g, {Dim::n(), channels, height, width});
+  ir::ConvAttrs attrs = conv_attrs(pad);
+  attrs.strides = {stride, stride};
+  return g.add(OpType::kConv, "patch",
+               {x, constant(g, {5, channels, kernel, kernel}, 31, "w"), constant(g, {5}, 32, "b")}, attrs);
+}
+
+TEST(UnfoldPatches, BecomeALinearLayer) {
+  Graph g;
+  const ValueId y = patch_conv(g, 3, 16, 24, 8, 8);
+  g.set_outputs({y});
+  const Graph after = expect_rewrites(g, unfold_patches);
+  EXPECT_EQ(count(after, OpType::kConv), 0U);
+  const Node& linear = only(after, OpType::kLinear);
+  EXPECT_EQ(after.value(linear.inputs[1]).shape, (Shape{5, 3 * 8 * 8}));
+  EXPECT_EQ(after.value(linear.outputs[0]).shape, (Shape{Dim::n(), 2 * 3, 5}));
+  EXPECT_EQ(after.value(after.outputs()[0]).name, g.value(y).name);
+}
+
+TEST(UnfoldPatches, NoTransposeIsLeftInFrontOfATransformer) {
+  Graph g;
+  const ValueId rows = transpose(g, reshape(g, patch_conv(g, 3, 16, 24, 8, 8), {Dim::n(), 5, 6}), {0, 2, 1});
+  g.set_outputs({linear(g, rows, 5, 7)});
+  Graph after = g;
+  run_default(after);
+  expect_same_results(g, after);
+  EXPECT_EQ(count(after, OpType::kLinear), 2U);
+  EXPECT_EQ(count(after, OpType::kTranspose), 1U) << to_text(after);
+}
+
+TEST(UnfoldPatches, FailsToUnfoldOtherConvolutions) {
+  const auto unchanged = [](auto... shape) {
+    Graph g;
+    g.set_outputs({patch_conv(g, shape...)});
+    expect_unchanged(g, unfold_patches);
+  };
+  unchanged(3, 16, 24, 8, 4);     // windows overlap
+  unchanged(3, 17, 24, 8, 8);     // a row is left over
+  unchanged(3, 14, 22, 8, 8, 1);  // padding
+  unchanged(3, 16, 24, 4, 4);     // few taps
+  unchanged(8, 16, 24, 8, 8);     // many channels
+}
+
 }  // namespace
 }  // namespace xinfer::passes::testing

@@ -3,21 +3,38 @@
 // of results to the output's type.
 #include "common.cuh"
 
-/// kCount (1 or 8) elements as floats; 8 of them start at a multiple of 16 bytes (8 for one-byte types).
+/// kCount (1 or 8) elements as they lie in memory: what was loaded need not be there yet.
 template <int kCount, class T>
-__device__ __forceinline__ void load_floats(const T* from, float (&to)[kCount]) {
-  static_assert(kCount == 1 || kCount == 8);
+struct Raw {
+  static_assert(kCount == 8 && (sizeof(T) == 2 || sizeof(T) == 4));
+  Vector16 parts[kCount * sizeof(T) / 16];
+};
+template <class T>
+struct Raw<1, T> {
+  T value;
+};
+
+/// 8 elements start at a multiple of 16 bytes.
+template <int kCount, class T>
+__device__ __forceinline__ void load_raw(const T* from, Raw<kCount, T>& to) {
   if constexpr (kCount == 1) {
-    to[0] = to_float(*from);
+    to.value = *from;
   } else {
-    static_assert(sizeof(T) == 2 || sizeof(T) == 4);
-    constexpr int kVectors = kCount * sizeof(T) / 16;
-    Vector16 parts[kVectors];
 #pragma unroll
-    for (int i = 0; i < kVectors; ++i) parts[i] = reinterpret_cast<const Vector16*>(from)[i];
+    for (int i = 0; i < static_cast<int>(kCount * sizeof(T) / 16); ++i) {
+      to.parts[i] = reinterpret_cast<const Vector16*>(from)[i];
+    }
+  }
+}
+
+template <int kCount, class T>
+__device__ __forceinline__ void to_floats(const Raw<kCount, T>& from, float (&to)[kCount]) {
+  if constexpr (kCount == 1) {
+    to[0] = to_float(from.value);
+  } else {
 #pragma unroll
-    for (int i = 0; i < kVectors; ++i) {
-      const u32 words[4] = {parts[i].x, parts[i].y, parts[i].z, parts[i].w};
+    for (int i = 0; i < static_cast<int>(kCount * sizeof(T) / 16); ++i) {
+      const u32 words[4] = {from.parts[i].x, from.parts[i].y, from.parts[i].z, from.parts[i].w};
 #pragma unroll
       for (int j = 0; j < 4; ++j) {
         if constexpr (sizeof(T) == 4) {
@@ -29,6 +46,14 @@ __device__ __forceinline__ void load_floats(const T* from, float (&to)[kCount]) 
       }
     }
   }
+}
+
+/// kCount (1 or 8) elements as floats; 8 of them start at a multiple of 16 bytes.
+template <int kCount, class T>
+__device__ __forceinline__ void load_floats(const T* from, float (&to)[kCount]) {
+  Raw<kCount, T> raw;
+  load_raw(from, raw);
+  to_floats(raw, to);
 }
 
 template <int kCount, class T>
@@ -52,14 +77,29 @@ __device__ __forceinline__ void store_floats(T* to, const float (&from)[kCount])
   }
 }
 
+/// y / scale as IEEE 754 rounds it where that is below 1024 in magnitude, and something of the same sign and at least
+/// 1023 where it is more: all that rounding to bytes can tell. `scale` is neither tiny nor huge (2^-60 to 2^60). Two
+/// corrections by the exact remainder (P. Markstein, "IA-64 and Elementary Functions", 2000, chapter 8): the first
+/// brings the quotient within one unit in the last place, the second rounds it correctly. A division proper takes twice
+/// the instructions and a branch.
+__device__ __forceinline__ float divide_for_bytes(float y, float scale) {
+  const float reciprocal = __frcp_rn(scale);  // of a loop's scale, once
+  const float first = y * reciprocal;
+  float q = fmaf(fmaf(-first, scale, y), reciprocal, first);
+  q = fmaf(fmaf(-q, scale, y), reciprocal, q);
+  return fabsf(first) < 1024.0f ? q : first;  // the remainder of an infinity would be no number
+}
+
 /// A real result in steps of the output's scale. XI_STEP: 0 where the output has no scale, 1 where `step` is the exact
-/// reciprocal of a power of two, 2 where it is the scale itself.
+/// reciprocal of a power of two, 2 where it is the scale itself, 3 where it is a tiny or huge one.
 #ifdef XI_STEP
 __device__ __forceinline__ float to_steps(float y, float step) {
 #if XI_STEP == 0
   return y;
 #elif XI_STEP == 1
   return y * step;
+#elif XI_STEP == 2
+  return divide_for_bytes(y, step);
 #else
   return __fdiv_rn(y, step);
 #endif
