@@ -76,7 +76,8 @@ engine::EngineFile engine_with_host_node() {
   const auto x = g.add_input("x", DataType::kFloat32, {ir::Dim::n(), 6000});
   const auto before = g.add(ir::OpType::kUnary, "before", {x}, ir::UnaryAttrs{ir::UnaryKind::kNegate});
   const auto top = g.add_node(ir::OpType::kTopK, "top", {before}, ir::TopKAttrs{1, 5000, true, true}, 2);
-  const auto after = g.add(ir::OpType::kUnary, "after", {g.node(top).outputs[0]}, ir::UnaryAttrs{ir::UnaryKind::kNegate});
+  const auto after =
+      g.add(ir::OpType::kUnary, "after", {g.node(top).outputs[0]}, ir::UnaryAttrs{ir::UnaryKind::kNegate});
   g.set_outputs({after, g.node(top).outputs[1]});
   gpu::Compiler compiler;
   cuda::PrepareOptions options;
