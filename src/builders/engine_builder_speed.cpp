@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <limits>
+
 #include "builders/engine_builder_impl.h"
 #include "builders/never_slower.h"
 #include "builders/stopwatch.h"
@@ -85,7 +87,10 @@ void EngineBuilder::Impl::leave_out_slow_layers(Int8Job& job) {
     if (nodes.empty()) return totals(int8);
     quantize::PlanOptions plan = job.plan;
     for (const std::string& node : nodes) plan.overrides.push_back(in_float(node, ""));
-    return totals(meter.measure(quantize::quantize(*job.graph, job.ranges, plan).graph));
+    const quantize::QuantizedModel fewer = quantize::quantize(*job.graph, job.ranges, plan);
+    // Lighter nodes follow their neighbours: maybe to the last one.
+    if (fewer.summary.int8_nodes == 0) return BatchTimes(int8.size(), std::numeric_limits<double>::infinity());
+    return totals(meter.measure(fewer.graph));
   });
   for (const SlowInInt8& slow : found.moved) job.plan.overrides.push_back(in_float(slow.node, slow.reason));
   if (!found.moved.empty()) {

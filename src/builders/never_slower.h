@@ -23,7 +23,7 @@ struct SlowInInt8 {
 
 struct NeverSlowerOptions {
   int max_measurements = 5;    ///< including that of the plan at hand
-  double min_gain = 0.005;     ///< share of the network's time that a change must save, averaged over batch sizes
+  double min_gain = 0.01;      ///< share of the network's time that a change must save, averaged over batch sizes
   double max_loss = 0.01;      ///< share that no batch size may lose
   double min_promise = 0.002;  ///< share that a group of nodes must promise to be tried
 };
