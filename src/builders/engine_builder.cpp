@@ -149,7 +149,7 @@ void EngineBuilder::Impl::add_gpu_parts(engine::EngineFile& file) {
   const Stopwatch watch;
   prepare_for_gpus(file, gpu, report,
                    [this](std::int64_t done, std::int64_t total) { tell(BuildStage::kPrepareGpu, done, total); });
-  report.gpu_seconds = watch.seconds();
+  report.gpu_seconds += watch.seconds();
 }
 
 runtime::InferenceEngine EngineBuilder::build() {

@@ -65,6 +65,8 @@ struct EngineBuilder::Impl {
   void balance(Int8Job& job);
   /// From the cache, when `use_cache` and it matches, or by calibrating.
   void find_ranges(Int8Job& job, bool use_cache);
+  /// Adds to the plan which layers stay in half precision because INT8 measured slower (engine_builder_speed.cpp).
+  void leave_out_slow_layers(Int8Job& job);
   quantize::LayerChoices reconstruct(const Int8Job& job, const quantize::PlanOptions& plan);
   /// Chooses precisions inside the accuracy budget, and scores the outcome where there is something to score it by.
   void search(Int8Job& job);

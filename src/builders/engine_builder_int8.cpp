@@ -55,6 +55,7 @@ engine::EngineFile EngineBuilder::Impl::build_int8(const std::shared_ptr<const i
   Stopwatch watch;
   tell(BuildStage::kQuantize, 0, -1);
   job.ranges = job.table.pick(job.plan.method);
+  leave_out_slow_layers(job);
   job.plan.layers = reconstruct(job, job.plan);
   job.result = quantize::quantize(*job.graph, job.ranges, job.plan);
   search(job);

@@ -161,6 +161,16 @@ EngineBuilder& EngineBuilder::with_tuning(bool tune) {
   return *this;
 }
 
+EngineBuilder& EngineBuilder::with_never_slower(bool on) {
+  impl_->gpu.never_slower = on;
+  return *this;
+}
+
+EngineBuilder& EngineBuilder::with_cpu_fallback(bool allow) {
+  impl_->gpu.allow_host = allow;
+  return *this;
+}
+
 EngineBuilder& EngineBuilder::with_accuracy_check(std::int64_t samples) {
   impl_->check_samples = samples;
   return *this;

@@ -25,18 +25,21 @@ void check_gpu_options(const GpuOptions& options, std::int64_t max_batch) {
   }
 }
 
+bool tunes_here(const GpuOptions& options) {
+  if (!options.wanted || !options.tune || gpu::device_count() == 0) return false;
+  const std::vector<gpu::Arch>& archs = options.archs;
+  return archs.empty() || std::find(archs.begin(), archs.end(), gpu::Device::open()->arch()) != archs.end();
+}
+
 void prepare_for_gpus(engine::EngineFile& file, const GpuOptions& options, BuildReport& report,
                       const std::function<void(std::int64_t, std::int64_t)>& progress) {
   cuda::PrepareOptions prepare;
   prepare.progress = progress;
+  prepare.allow_host = options.allow_host;
   prepare.archs = options.archs;
   prepare.batches = options.batches.empty() ? cuda::default_batches(file.max_batch) : options.batches;
-  if (gpu::device_count() > 0) {
-    const gpu::Arch here = gpu::Device::open()->arch();
-    if (prepare.archs.empty()) prepare.archs.push_back(here);
-    const bool wanted = std::find(prepare.archs.begin(), prepare.archs.end(), here) != prepare.archs.end();
-    if (wanted && options.tune) prepare.tune_on = 0;
-  }
+  if (prepare.archs.empty()) prepare.archs.push_back(gpu::Device::open()->arch());
+  if (tunes_here(options)) prepare.tune_on = 0;
   gpu::Compiler compiler;
   file.cuda = cuda::prepare(std::make_shared<const ir::Graph>(file.graph), prepare, compiler);
   std::vector<std::string> names;
@@ -46,6 +49,9 @@ void prepare_for_gpus(engine::EngineFile& file, const GpuOptions& options, Build
   report.gpu_batches = prepare.batches;
   report.gpu_kernels = file.cuda->kernels.size();
   report.gpu_tuned = prepare.tune_on >= 0;
+  for (const engine::HostNode& host : file.cuda->host_nodes) {
+    report.remarks.push_back(fmt::format("node '{}' runs on the host, by plain slow code: {}", host.node, host.reason));
+  }
 }
 
 }  // namespace xinfer::builders

@@ -72,12 +72,19 @@ RecalibrationAccuracy compare(const std::vector<std::vector<Tensor>>& wanted,
 
 /// Whether the kernels compiled for `before` are all that `after` needs.
 bool same_kernels(const GraphPtr& before, const GraphPtr& after, const engine::CudaParts& parts) {
+  const std::map<std::string, std::string> host_nodes = cuda::host_nodes_of(parts);
+  std::set<std::string> names;
+  for (const ir::NodeId id : after->order()) names.insert(after->node(id).name);
+  for (const auto& [node, reason] : host_nodes) {
+    if (!names.contains(node)) return false;
+  }
   std::set<std::string> archs;
   for (const engine::DeviceKernel& kernel : parts.kernels) archs.insert(kernel.arch);
   const auto kernels_of = [&](const GraphPtr& graph, gpu::Arch arch, std::int64_t batch) {
     cuda::CompileOptions options;
     options.target = cuda::typical_target(arch);
     options.chooser = cuda::chooser_of(parts.choices, arch, batch);
+    options.host_nodes = host_nodes;
     std::set<std::string> hashes;
     for (const gpu::KernelSource& source : cuda::compile(graph, batch, options)->kernels()) {
       hashes.insert(gpu::hash_of(source));
@@ -223,13 +230,15 @@ class Recalibration {
     GpuOptions gpu;
     gpu.wanted = true;
     gpu.tune = false;
+    gpu.allow_host = !file_.cuda->host_nodes.empty();
     gpu.batches = file_.cuda->batches;
     std::set<std::string> archs;
     for (const engine::DeviceKernel& kernel : file_.cuda->kernels) archs.insert(kernel.arch);
     for (const std::string& arch : archs) gpu.archs.push_back(gpu::parse_arch(arch));
-    BuildReport ignored;
-    prepare_for_gpus(file_, gpu, ignored,
+    BuildReport prepared;
+    prepare_for_gpus(file_, gpu, prepared,
                      [this](std::int64_t done, std::int64_t total) { tell(BuildStage::kPrepareGpu, done, total); });
+    report_.remarks.insert(report_.remarks.end(), prepared.remarks.begin(), prepared.remarks.end());
     report_.remarks.emplace_back(
         "the new ranges need other GPU kernels: they were compiled, with rules in place of timing to choose among "
         "them");

@@ -90,6 +90,32 @@ double percentile(const std::vector<double>& sorted, double share) {
   return sorted[std::min(index, sorted.size() - 1)];
 }
 
+std::string profile_table(const std::vector<runtime::LayerInfo>& layers, double total_us) {
+  const bool floors = std::ranges::any_of(layers, [](const auto& layer) { return layer.floor_microseconds > 0; });
+  std::vector<std::vector<std::string>> rows = {{"layer", "op", "precision", "kernel", "us", "%", "GB/s", "TOP/s"}};
+  if (floors) rows[0].insert(rows[0].end(), {"floor us", "floor %"});
+  const auto rate = [](double amount, double microseconds) {
+    return amount > 0 && microseconds > 0 ? fmt::format("{:.1f}", amount / microseconds) : "";
+  };
+  double floor_sum = 0;
+  for (const auto& layer : layers) {
+    rows.push_back({layer.name, layer.op, layer.precision, layer.implementation,
+                    fmt::format("{:.1f}", layer.microseconds),
+                    fmt::format("{:.1f}", 100 * layer.microseconds / total_us),
+                    rate(layer.megabytes * 1e3, layer.microseconds), rate(layer.gigaops * 1e3, layer.microseconds)});
+    if (!floors) continue;
+    rows.back().push_back(layer.floor_microseconds > 0 ? fmt::format("{:.2f}", layer.floor_microseconds) : "");
+    rows.back().push_back(rate(100 * layer.floor_microseconds, layer.microseconds));
+    floor_sum += layer.floor_microseconds;
+  }
+  std::string text = table(rows);
+  if (floors) {
+    text += fmt::format("\nfloors of the layers together {:.1f} us, {:.1f} % of their times\n", floor_sum,
+                        100 * floor_sum / total_us);
+  }
+  return text;
+}
+
 int bench(const Options& o) {
   runtime::RuntimeOptions runtime_options = o.device.runtime();
   runtime_options.async_workers = o.streams;
@@ -123,7 +149,9 @@ int bench(const Options& o) {
                                 {"implementation", layer.implementation},
                                 {"microseconds", layer.microseconds},
                                 {"megabytes", layer.megabytes},
-                                {"gigaops", layer.gigaops}});
+                                {"gigaops", layer.gigaops},
+                                {"floor_microseconds", layer.floor_microseconds},
+                                {"tuned_microseconds", layer.tuned_microseconds}});
     }
     print(json.dump(2) + "\n");
     return 0;
@@ -139,19 +167,7 @@ int bench(const Options& o) {
     print(fmt::format("on the device alone, without copies: {:.3f} ms, {:.1f} samples/s\n", device_us / 1e3,
                       static_cast<double>(o.batch) * 1e6 / device_us));
   }
-  if (!layers.empty()) {
-    std::vector<std::vector<std::string>> rows = {{"layer", "op", "precision", "kernel", "us", "%", "GB/s", "TOP/s"}};
-    const auto rate = [](double amount, double microseconds) {
-      return amount > 0 && microseconds > 0 ? fmt::format("{:.1f}", amount / microseconds) : "";
-    };
-    for (const auto& layer : layers) {
-      rows.push_back({layer.name, layer.op, layer.precision, layer.implementation,
-                      fmt::format("{:.1f}", layer.microseconds),
-                      fmt::format("{:.1f}", 100 * layer.microseconds / total),
-                      rate(layer.megabytes * 1e3, layer.microseconds), rate(layer.gigaops * 1e3, layer.microseconds)});
-    }
-    print("\n" + table(rows));
-  }
+  if (!layers.empty()) print("\n" + profile_table(layers, total));
   return 0;
 }
 

@@ -18,6 +18,7 @@ namespace {
 struct Options {
   std::string model, output, cache, labels, dump_passes;
   bool int8 = false, fp32 = false, fp16 = false, json = false, no_tune = false;
+  bool cpu_fallback = false, never_slower = true;
   runtime::Device device = runtime::Device::kCpu, calibration_device = runtime::Device::kCpu;
   std::vector<std::string> gpu_archs;
   std::vector<std::int64_t> batches;
@@ -115,6 +116,7 @@ int build(const Options& o) {
     throw CLI::ValidationError("--fp32", "on GPUs floats are stored as halves: say --fp16, or build for the CPU");
   }
   if (!for_gpu && !o.batches.empty()) throw CLI::ValidationError("--batches", "it needs --device cuda");
+  if (!for_gpu && o.cpu_fallback) throw CLI::ValidationError("--allow-cpu-fallback", "it needs --device cuda");
   if (o.int8 && !o.data.given()) {
     throw CLI::ValidationError("--int8", "calibration needs data: give --calib FOLDER or --calib-npy FILE");
   }
@@ -130,6 +132,7 @@ int build(const Options& o) {
   builder.with_max_batch_size(o.max_batch).with_accuracy_check(o.check).with_effort(o.effort);
   if (for_gpu) {
     builder.with_device(runtime::Device::kCuda).with_tuning(!o.no_tune).with_batches(o.batches);
+    builder.with_cpu_fallback(o.cpu_fallback).with_never_slower(o.never_slower);
     if (!o.gpu_archs.empty()) builder.with_gpu_archs(o.gpu_archs);
   }
   if (o.int8) builder.with_int8(open_data(o.data, "--calib", o.preprocessing));
@@ -202,6 +205,14 @@ void add_build(CLI::App& app, Action& action) {
       ->delimiter(',')
       ->group(gpu_group);
   command->add_flag("--no-tune", options->no_tune, "Choose kernels by rule, without timing them")->group(gpu_group);
+  command
+      ->add_flag("--never-slower,!--no-never-slower", options->never_slower,
+                 "INT8, tuned: leave layers in half precision that measure slower in INT8 (default: yes)")
+      ->group(gpu_group);
+  command
+      ->add_flag("--allow-cpu-fallback", options->cpu_fallback,
+                 "Run nodes that no GPU kernel takes on the CPU, slowly, instead of failing")
+      ->group(gpu_group);
   command->add_option("--cache", options->cache, "Calibration cache: used when it matches, else written");
   command->add_option("--precision", options->precisions,
                       "PATTERN=fp32 or PATTERN=int8 for nodes by name, with * and ?");

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <fstream>
 #include <map>
 #include <memory>
@@ -8,6 +9,7 @@
 
 #include "cli/commands.h"
 #include "cli/console.h"
+#include "cli/gpu_parts.h"
 #include "cli/options.h"
 #include "engine/engine_file.h"
 #include "ir/printer.h"
@@ -21,7 +23,7 @@ namespace {
 
 struct Options {
   std::string file;
-  bool why = false, raw = false, dot = false, graph = false, json = false;
+  bool why = false, raw = false, dot = false, graph = false, json = false, kernels = false;
   std::int64_t batch = 1;
   std::vector<std::string> shapes;
   DeviceOptions device;
@@ -91,11 +93,36 @@ nlohmann::json engine_json(const runtime::InferenceEngine& engine, const std::ve
                               {"kernel", layer.implementation},
                               {"layout", layer.layout},
                               {"reorders", layer.reorders},
+                              {"megabytes", layer.megabytes},
+                              {"gigaops", layer.gigaops},
+                              {"floor_microseconds", layer.floor_microseconds},
+                              {"tuned_microseconds", layer.tuned_microseconds},
                               {"output_scales", layer.output_scales},
                               {"reason", layer.reason},
                               {"refusals", layer.refusals}});
   }
+  if (engine.file().cuda) json["gpu"] = gpu_json(*engine.file().cuda);
   return json;
+}
+
+std::string layer_table(const std::vector<runtime::LayerInfo>& layers) {
+  const auto some = [&](double runtime::LayerInfo::*figure) {
+    return std::ranges::any_of(layers, [&](const auto& layer) { return layer.*figure > 0; });
+  };
+  const bool floors = some(&runtime::LayerInfo::floor_microseconds);
+  const bool times = some(&runtime::LayerInfo::tuned_microseconds);
+  std::vector<std::vector<std::string>> rows = {{"layer", "op", "precision", "scale", "kernel", "layout", "reorders"}};
+  if (floors) rows[0].emplace_back("floor us");
+  if (times) rows[0].emplace_back("tuned us");
+  const auto microseconds = [](double us) { return us > 0 ? fmt::format("{:.2f}", us) : ""; };
+  for (const auto& layer : layers) {
+    rows.push_back({layer.name, layer.op, layer.precision,
+                    layer.output_scales.empty() ? "" : fmt::format("{:.5g}", layer.output_scales.front()),
+                    layer.implementation, layer.layout, layer.reorders == 0 ? "" : std::to_string(layer.reorders)});
+    if (floors) rows.back().push_back(microseconds(layer.floor_microseconds));
+    if (times) rows.back().push_back(microseconds(layer.tuned_microseconds));
+  }
+  return table(rows);
 }
 
 int inspect_engine(const Options& o) {
@@ -121,19 +148,19 @@ int inspect_engine(const Options& o) {
   text += fmt::format("preprocessing  {}\n",
                       engine.preprocessing().empty() ? "none stored" : to_string(engine.preprocessing()));
   for (const auto& [key, value] : engine.facts()) text += fmt::format("{}  {}\n", key, value);
-  std::vector<std::vector<std::string>> rows = {{"layer", "op", "precision", "scale", "kernel", "layout", "reorders"}};
+  const auto& cuda = engine.file().cuda;
+  if (cuda) text += host_nodes_text(*cuda);
   std::size_t int8 = 0;
   int reorders = 0;
   for (const auto& layer : layers) {
     int8 += layer.precision == "int8" ? 1 : 0;
     reorders += layer.reorders;
-    rows.push_back({layer.name, layer.op, layer.precision,
-                    layer.output_scales.empty() ? "" : fmt::format("{:.5g}", layer.output_scales.front()),
-                    layer.implementation, layer.layout, layer.reorders == 0 ? "" : std::to_string(layer.reorders)});
   }
-  text += "\n" + table(rows);
+  text += "\n" + layer_table(layers);
   text += fmt::format("\n{} of {} layers compute in INT8; {} conversions of layout or type\n", int8, layers.size(),
                       reorders);
+  if (o.kernels && cuda) text += kernels_text(*cuda, o.batch);
+  if (o.kernels && !cuda) text += "\nit was not built for GPUs: there are no GPU kernels\n";
   if (o.why) {
     text += "\nwhy not:\n";
     for (const auto& layer : layers) {
@@ -153,10 +180,13 @@ void add_inspect(CLI::App& app, Action& action) {
   command->footer(
       "Examples:\n"
       "  xinfer inspect model.engine --why          precision, scale and kernel of each layer, and what was refused\n"
+      "  xinfer inspect gpu.engine --kernels --batch 32   GPU kernels and the build's timings; needs no GPU\n"
       "  xinfer inspect model.onnx                  the graph after fusion\n"
       "  xinfer inspect model.onnx --dot | dot -Tsvg > model.svg");
   command->add_option("file", options->file, "ONNX model or engine file")->required()->check(CLI::ExistingFile);
   command->add_flag("--why", options->why, "Say why layers are not in INT8 and why better kernels were refused");
+  command->add_flag("--kernels", options->kernels,
+                    "Engine for GPUs: the kernel that the build chose for each layer, and its measured time");
   command->add_flag("--raw", options->raw, "ONNX: the graph as read, before any rewrite");
   command->add_flag("--graph", options->graph, "Engine: its graph as text");
   command->add_flag("--dot", options->dot, "The graph in Graphviz format");

@@ -10,9 +10,11 @@
 
 #include "core/hash.h"
 #include "cuda/host_format.h"
+#include "cuda/host_step.h"
 #include "cuda/implementations.h"
 #include "cuda/placement.h"
 #include "cuda/program.h"
+#include "ir/cost.h"
 #include "xinfer/core/errors.h"
 
 namespace xinfer::cuda {
@@ -98,7 +100,7 @@ class Lowering {
     if (program_.options.keep_values || node.outputs.size() != 1 || node.op == ir::OpType::kQuantize) return ir::kNone;
     const ir::NodeId consumer = graph_.sole_consumer(node.outputs[0]);
     if (consumer == ir::kNone || graph_.node(consumer).op != ir::OpType::kQuantize) return ir::kNone;
-    return consumer;
+    return program_.options.host_nodes.contains(graph_.node(consumer).name) ? ir::kNone : consumer;
   }
 
   std::unique_ptr<Step> try_one(const Implementation& implementation, const Tactic& tactic, const Request& request,
@@ -146,9 +148,17 @@ class Lowering {
       request.output_override = ir::kNone;
     }
     if (auto step = try_all(request, info)) return step;
-    throw UnsupportedError(fmt::format("nothing on the GPU takes node '{}' ({}): {}", request.node.name,
-                                       name_of(request.node.op), fmt::join(info.refusals, "; ")),
-                           "build for the CPU (--device cpu)");
+    if (program_.options.allow_host) return host_step(request, info);
+    throw UnsupportedError(
+        fmt::format("nothing on the GPU takes node '{}' ({}): {}", request.node.name, name_of(request.node.op),
+                    fmt::join(info.refusals, "; ")),
+        "run it on the CPU (--device cpu, --calib-device cpu); a build for GPUs may leave such nodes "
+        "to the host (--allow-cpu-fallback)");
+  }
+
+  std::unique_ptr<Step> host_step(const Request& request, StepInfo& info) const {
+    info.on_host = true;
+    return create_host_step(program_.graph, request.node, program_.batch);
   }
 
   void lower_node(ir::NodeId id) {
@@ -168,6 +178,10 @@ class Lowering {
       request.formats.push_back(known ? found->second.front().format : Format{});
       if (!known && input != ir::kNone) request.formats.back().element = request.element_of(graph_.value(input));
     }
+    if (const auto listed = program_.options.host_nodes.find(node.name); listed != program_.options.host_nodes.end()) {
+      program_.infos[info].refusals.push_back(listed->second);
+      return add_item(request, host_step(request, program_.infos[info]), info);
+    }
     const ir::NodeId quantize = following_quantize(node);
     std::shared_ptr<const Step> step =
         choose(request, program_.infos[info], quantize == ir::kNone ? ir::kNone : graph_.node(quantize).outputs[0]);
@@ -175,15 +189,26 @@ class Lowering {
     add_item(request, std::move(step), info);
   }
 
+  ir::Cost cost_of(const Request& request, const Step& step) const {
+    std::unordered_map<ir::ValueId, Element> elements;
+    for (std::size_t i = 0; i < request.node.inputs.size(); ++i) {
+      if (!request.has(i)) continue;
+      const bool read = i < step.inputs.size() && step.inputs[i].has_value();
+      elements[request.node.inputs[i]] = read ? step.inputs[i]->element : request.input_element(i);
+    }
+    for (std::size_t i = 0; i < request.node.outputs.size(); ++i) {  // also where it writes another value in its place
+      elements[request.node.outputs[i]] = step.outputs.at(i).element;
+    }
+    return ir::cost_of(graph_, request.node, program_.batch,
+                       [&](ir::ValueId id) { return static_cast<double>(size_of(elements.at(id))); });
+  }
+
   void add_item(const Request& request, std::shared_ptr<const Step> step, std::size_t info) {
     Item item;
     item.info = info;
-    double bytes = 0;
     for (std::size_t i = 0; i < request.node.inputs.size(); ++i) {
       const bool read = request.has(i) && i < step->inputs.size() && step->inputs[i].has_value();
       item.inputs.push_back(read ? use(request.node.inputs[i], *step->inputs[i], info) : -1);
-      if (read) bytes += static_cast<double>(buffer(item.inputs.back()).bytes);
-      if (!read && request.has(i)) bytes += static_cast<double>(element_count(request.input_dims(i)));  // s8 weights
     }
     for (std::size_t i = 0; i < request.node.outputs.size(); ++i) {
       const ir::ValueId output = request.output_id(i);
@@ -192,14 +217,14 @@ class Lowering {
       versions_[output].push_back({step->outputs[i], made});
       info_of_value_[output] = info;
       program_.visible.push_back({output, made, step->outputs[i]});
-      bytes += static_cast<double>(buffer(made).bytes);
     }
     StepInfo& text = program_.infos[info];
     text.implementation = step->implementation;
     text.compute = step->compute;
     text.format = to_string(step->outputs.at(0));
-    text.macs = step->macs;
-    text.bytes = step->alias ? 0 : bytes;
+    const ir::Cost cost = cost_of(request, *step);
+    text.macs = cost.macs;
+    text.bytes = step->alias ? 0 : cost.bytes;
     if (step->alias) {
       if (buffer(item.outputs[0]).bytes > buffer(item.inputs.at(0)).bytes) {
         throw std::logic_error(fmt::format("node '{}' aliases a smaller value", request.node.name));

@@ -40,7 +40,9 @@ double median(std::vector<double> samples) {
 }  // namespace
 
 Context::Context(std::shared_ptr<const LoadedProgram> program)
-    : program_(std::move(program)), stream_(program_->state()->device()) {
+    : program_(std::move(program)),
+      stream_(program_->state()->device()),
+      host_calls_(program_->program(), program_->state()->device()) {
   const Program& p = program_->program();
   const ir::Graph& graph = *p.graph;
   Carver device, host;
@@ -99,6 +101,7 @@ Context::Binding& Context::binding(std::span<const gpu::DevicePointer> inputs,
   auto made = std::make_unique<Binding>();
   made->inputs.assign(inputs.begin(), inputs.end());
   made->outputs.assign(outputs.begin(), outputs.end());
+  bool after_host = false;
   for (std::size_t i = 0; i < p.items.size(); ++i) {
     const Item& item = p.items[i];
     std::vector<gpu::DevicePointer> in, out;
@@ -106,9 +109,13 @@ Context::Binding& Context::binding(std::span<const gpu::DevicePointer> inputs,
     for (const int buffer : item.outputs) out.push_back(address(buffer, *made));
     made->launches.emplace_back();
     if (item.step->alias) continue;
+    after_host = after_host || item.step->on_host;
     const Frame frame{in,       out,        program_->items_[i].residents,
                       scratch_, states_[i], program_->state()->device()->info().sm_count};
     item.step->launch(frame, made->launches.back());
+    if (made->launches.back().empty()) continue;
+    if (after_host) made->launches.back().front().dependent = false;  // a copy precedes it, not a kernel
+    after_host = false;
   }
   if (bindings_.size() >= kMaxBindings) {
     stream_.synchronize();
@@ -118,7 +125,14 @@ Context::Binding& Context::binding(std::span<const gpu::DevicePointer> inputs,
   return *bindings_.front();
 }
 
-void Context::launch_item(std::size_t item, const Binding& binding, gpu::Stream& stream) const {
+void Context::launch_item(std::size_t item, const Binding& binding, gpu::Stream& stream) {
+  if (host_calls_.has(item)) {
+    std::vector<gpu::DevicePointer> in, out;
+    for (const int buffer : program_->program().items[item].inputs) in.push_back(address(buffer, binding));
+    for (const int buffer : program_->program().items[item].outputs) out.push_back(address(buffer, binding));
+    host_calls_.enqueue(item, in, out, stream);
+    return;
+  }
   for (const gpu::Launch& launch : binding.launches[item]) {
     program_->items_[item].kernels.at(launch.kernel)->launch(stream, launch);
   }
@@ -132,6 +146,7 @@ void Context::enqueue(gpu::Stream& stream, std::span<const gpu::DevicePointer> i
   for (const gpu::DevicePointer pointer : outputs) {
     if (pointer % 16 != 0) throw EngineError("an output's device address is not a multiple of 16");
   }
+  host_calls_.check();
   Binding& bound = binding(inputs, outputs);
   if (!bound.graph.ready()) {
     bound.graph = gpu::Graph::capture(stream_, [&] {
@@ -139,6 +154,7 @@ void Context::enqueue(gpu::Stream& stream, std::span<const gpu::DevicePointer> i
     });
   }
   bound.graph.launch(stream);
+  host_calls_.enqueued_all(stream);
 }
 
 void Context::upload(std::span<const Tensor> inputs) {
@@ -170,6 +186,7 @@ void Context::run(std::span<const Tensor> inputs, std::span<Tensor> outputs) {
     gpu::copy_to_host(stream_, pinned_.data() + pinned_outputs_[i], staged_outputs_[i], outputs[i].bytes());
   }
   stream_.synchronize();
+  host_calls_.check();
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     std::memcpy(outputs[i].raw(), pinned_.data() + pinned_outputs_[i], outputs[i].bytes());
   }
@@ -192,8 +209,10 @@ std::vector<double> Context::profile(std::span<const gpu::DevicePointer> inputs,
       events[i + 1].record(stream_);
     }
     stream_.synchronize();
+    host_calls_.check();
     for (std::size_t i = 0; repeat > 0 && i < p.items.size(); ++i) {
-      samples[i].push_back(bound.launches[i].empty() ? 0.0 : events[i].elapsed_us(events[i + 1]));
+      const bool works = !bound.launches[i].empty() || host_calls_.has(i);
+      samples[i].push_back(works ? events[i].elapsed_us(events[i + 1]) : 0.0);
     }
   }
   for (std::size_t i = 0; i < p.items.size(); ++i) result[p.items[i].info] += median(samples[i]);

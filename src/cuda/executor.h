@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "cuda/host_calls.h"
 #include "cuda/program.h"
 #include "gpu/compiler.h"
 #include "gpu/device.h"
@@ -80,7 +81,8 @@ class Context {
 
   /// Enqueues the program on `stream`, reading and writing plain tensors in device memory, without copies. Pointers
   /// must be multiples of 16. The graph for a set of addresses is kept, so reuse buffers. Runs of one context follow
-  /// one another: use one stream at a time.
+  /// one another: use one stream at a time. Steps on the host don't wait here either: the driver calls them when the
+  /// stream gets there. Throws EngineError when one of an earlier run failed.
   void enqueue(gpu::Stream& stream, std::span<const gpu::DevicePointer> inputs,
                std::span<const gpu::DevicePointer> outputs);
 
@@ -109,7 +111,7 @@ class Context {
   };
   Binding& binding(std::span<const gpu::DevicePointer> inputs, std::span<const gpu::DevicePointer> outputs);
   gpu::DevicePointer address(int buffer, const Binding& binding) const;
-  void launch_item(std::size_t item, const Binding& binding, gpu::Stream& stream) const;
+  void launch_item(std::size_t item, const Binding& binding, gpu::Stream& stream);
   void upload(std::span<const Tensor> inputs);
   Binding& own_binding() { return binding(staged_inputs_, staged_outputs_); }
 
@@ -125,6 +127,7 @@ class Context {
   std::vector<std::size_t> pinned_inputs_, pinned_outputs_;  // offsets; the memory is made by the first run()
   std::size_t pinned_bytes_ = 0;
   std::vector<std::unique_ptr<Binding>> bindings_;  // most recently used first
+  HostCalls host_calls_;                            // last: it waits for runs that use the others
 };
 
 }  // namespace xinfer::cuda

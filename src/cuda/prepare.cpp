@@ -1,5 +1,8 @@
 #include "cuda/prepare.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <map>
 
@@ -16,8 +19,30 @@ CompileOptions options_for(const Target& target) {
   return options;
 }
 
-engine::TunedChoice to_stored(gpu::Arch arch, std::int64_t batch, const std::string& node, const Choice& choice) {
-  return {gpu::to_string(arch), batch, node, choice.implementation, choice.tactic.values};
+engine::TunedChoice to_stored(gpu::Arch arch, std::int64_t batch, const std::string& node, const Choice& choice,
+                              double microseconds = 0) {
+  return {gpu::to_string(arch), batch, node, choice.implementation, choice.tactic.values, microseconds};
+}
+
+/// What some architecture or batch size refuses. Asked before anything is tuned or compiled, so that all programs of
+/// the engine agree.
+std::vector<engine::HostNode> find_host_nodes(const std::shared_ptr<const ir::Graph>& graph,
+                                              const PrepareOptions& options, const DeviceState* state) {
+  std::vector<engine::HostNode> found;
+  if (!options.allow_host) return found;
+  for (const gpu::Arch arch : options.archs) {
+    const bool here = state != nullptr && state->target().arch == arch;
+    for (const std::int64_t batch : options.batches) {
+      CompileOptions compile_options = options_for(here ? state->target() : typical_target(arch));
+      compile_options.allow_host = true;
+      const auto program = compile(graph, batch, compile_options);
+      for (const StepInfo& info : program->infos) {
+        const bool known = std::any_of(found.begin(), found.end(), [&](const auto& h) { return h.node == info.node; });
+        if (info.on_host && !known) found.push_back({info.node, fmt::format("{}", fmt::join(info.refusals, "; "))});
+      }
+    }
+  }
+  return found;
 }
 
 /// The choices that the heuristics make, so that other batch sizes can follow them.
@@ -66,6 +91,12 @@ engine::CudaParts prepare(const std::shared_ptr<const ir::Graph>& graph, const P
     state = std::make_shared<DeviceState>(gpu::Device::open(options.tune_on),
                                           std::shared_ptr<gpu::Compiler>(&compiler, [](gpu::Compiler*) {}));
   }
+  parts.host_nodes = find_host_nodes(graph, options, state.get());
+  const auto options_on = [hosts = host_nodes_of(parts)](const Target& target) {
+    CompileOptions result = options_for(target);
+    result.host_nodes = hosts;
+    return result;
+  };
   const auto tunes = [&](gpu::Arch arch) { return state != nullptr && state->target().arch == arch; };
   TimingCache timings(compiler.cache_dir().empty() ? "" : compiler.cache_dir() + "/timings.txt");
   // Tuners first: they know how long the work will be.
@@ -80,7 +111,7 @@ engine::CudaParts prepare(const std::shared_ptr<const ir::Graph>& graph, const P
     for (const std::int64_t batch : options.batches) {
       pieces.push_back({arch, batch, nullptr});
       if (tunes(arch)) {
-        pieces.back().tuner = std::make_unique<Tuner>(graph, batch, options_for(state->target()), state, &timings);
+        pieces.back().tuner = std::make_unique<Tuner>(graph, batch, options_on(state->target()), state, &timings);
         total += pieces.back().tuner->rounds();
       }
       ++total;
@@ -92,11 +123,11 @@ engine::CudaParts prepare(const std::shared_ptr<const ir::Graph>& graph, const P
   };
   std::map<gpu::Arch, std::map<std::string, gpu::CubinPtr>> all_cubins;
   for (const Piece& piece : pieces) {
-    CompileOptions compile_options = options_for(tunes(piece.arch) ? state->target() : typical_target(piece.arch));
+    CompileOptions compile_options = options_on(tunes(piece.arch) ? state->target() : typical_target(piece.arch));
     std::vector<engine::TunedChoice> choices;
     if (piece.tuner) {
       for (const TunedNode& node : piece.tuner->run(step_done)) {
-        choices.push_back(to_stored(piece.arch, piece.batch, node.node, node.choice));
+        choices.push_back(to_stored(piece.arch, piece.batch, node.node, node.choice, node.microseconds));
       }
       compile_options.chooser = chooser_of(choices, piece.arch, piece.batch);
     }

@@ -19,6 +19,9 @@ struct PrepareOptions {
   std::vector<std::int64_t> batches;  ///< at least one
   /// Measure on the GPU of this index the programs of its own architecture; negative: heuristics decide everywhere.
   int tune_on = -1;
+  /// A node that no kernel takes on one of the architectures, at one of the batch sizes, runs on the host everywhere
+  /// (CudaParts::host_nodes names it); else it is an error.
+  bool allow_host = false;
   /// Called with steps done and their number; what it throws stops the work and is passed on.
   std::function<void(std::int64_t done, std::int64_t total)> progress;
 };

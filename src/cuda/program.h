@@ -3,6 +3,7 @@
 // runs it.
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,15 +17,16 @@ namespace xinfer::cuda {
 struct StepInfo {
   std::string node;
   ir::OpType op = ir::OpType::kUnary;
-  std::string implementation;  ///< e.g. "igemm:128x128x64x4", "folded into conv1"
-  std::string choice;          ///< the name of its entry in the list of implementations; empty when folded
+  std::string implementation;  ///< e.g. "igemm:128x128x64x4", "folded into conv1", "host: reference"
+  std::string choice;  ///< the name of its entry in the list of implementations; empty when folded or on the host
   Tactic tactic;
   std::vector<std::string> refusals;  ///< "implementation: reason" of every better one that was passed over
+  bool on_host = false;               ///< no kernel: the reference runs it on the host
   Element compute = Element::kF16;
   std::string format;  ///< of its first output
   int reformats = 0;   ///< conversions of layout or type inserted for it
   double macs = 0;     ///< multiply-accumulates
-  double bytes = 0;    ///< operands and results, each once
+  double bytes = 0;    ///< operands and results as they are stored, without padding, each once
 };
 
 /// Which implementation and variant a node gets, where the caller knows better than the lists' order (the tuner,
@@ -41,6 +43,9 @@ struct CompileOptions {
   Element real = Element::kF16;  ///< how values of type f32 are stored
   bool keep_values = false;      ///< no memory is reused, so that every value can be read afterwards
   Chooser chooser;
+  /// Nodes that run on the host, slowly, whatever kernels there are: names, and why.
+  std::map<std::string, std::string> host_nodes{};
+  bool allow_host = false;  ///< a node that no kernel takes runs on the host too; else it is an error
 };
 
 /// Memory that steps use.
@@ -85,7 +90,8 @@ struct Program {
 };
 
 /// Chooses an implementation for every node and lays out memory. Graph inputs and outputs are plain rows of their own
-/// type (f32 stays f32). Throws UnsupportedError naming the node that no implementation takes, with the reasons.
+/// type (f32 stays f32). Throws UnsupportedError naming the node that no implementation takes, with the reasons, unless
+/// the host may run it.
 std::shared_ptr<const Program> compile(std::shared_ptr<const ir::Graph> graph, std::int64_t batch,
                                        const CompileOptions& options);
 

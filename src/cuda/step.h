@@ -35,6 +35,12 @@ struct Frame {
   int sm_count = 1;                              ///< of the device at hand
 };
 
+/// Where work of the host finds its operands: plain row-major tensors of the graph's types and shapes.
+struct HostFrame {
+  std::vector<void*> inputs;   ///< one for each node input; null for absent ones and constants
+  std::vector<void*> outputs;  ///< one for each node output
+};
+
 /// One operation ready to launch. Immutable after construction. Device addresses are multiples of 256 except those of
 /// graph inputs and outputs (16).
 class Step {
@@ -42,6 +48,8 @@ class Step {
   virtual ~Step() = default;
   /// Appends the launches, in order, on one stream. Called once for each context, with a device.
   virtual void launch(const Frame& frame, std::vector<gpu::Launch>& launches) const = 0;
+  /// The work of a step with `on_host`, which launches nothing. Called by a thread of the driver's, at each run.
+  virtual void run_on_host(const HostFrame& /*frame*/) const {}
 
   std::vector<gpu::KernelSource> kernels;  ///< what Launch::kernel indexes
   std::vector<Resident> residents;
@@ -51,8 +59,9 @@ class Step {
   Element compute = Element::kF16;            ///< what it multiplies, or works on
   std::size_t scratch_bytes = 0;
   std::size_t state_bytes = 0;
-  bool alias = false;  ///< output 0 is input 0's memory under another shape; launch() appends nothing
-  double macs = 0;     ///< multiply-accumulates, for the floor
+  bool on_host = false;  ///< inputs are copied to the host, run_on_host() is called, outputs are copied back
+  bool alias = false;    ///< output 0 is input 0's memory under another shape; launch() appends nothing
+  double macs = 0;       ///< multiply-accumulates, for the floor
 };
 
 /// s8, u8, ... as the graph says; `real` for f32.

@@ -33,24 +33,6 @@ struct Outside {
   std::vector<gpu::DevicePointer> inputs, outputs;
 };
 
-std::vector<Tensor> random_inputs(const ir::Graph& graph, std::int64_t batch) {
-  std::mt19937 engine(1);
-  std::normal_distribution<float> normal;
-  std::vector<Tensor> inputs;
-  for (const ir::ValueId id : graph.inputs()) {
-    Tensor tensor(graph.value(id).dtype, graph.value(id).shape.at(batch));  // indices and masks stay zero
-    if (tensor.dtype() == DataType::kFloat32) {
-      constexpr std::size_t kDistinct = 1 << 18;  // then repeated: the kernels' time does not depend on more
-      const auto values = tensor.data<float>();
-      const std::size_t distinct = std::min(kDistinct, values.size());
-      for (std::size_t i = 0; i < distinct; ++i) values[i] = normal(engine);
-      for (std::size_t i = distinct; i < values.size(); ++i) values[i] = values[i - distinct];
-    }
-    inputs.push_back(std::move(tensor));
-  }
-  return inputs;
-}
-
 Outside make_outside(const ir::Graph& graph, std::int64_t batch, const gpu::DevicePtr& device) {
   Outside outside;
   gpu::Stream stream(device);
@@ -76,6 +58,24 @@ std::string layer_name(const Request& request) {
 }
 
 }  // namespace
+
+std::vector<Tensor> random_inputs(const ir::Graph& graph, std::int64_t batch) {
+  std::mt19937 engine(1);
+  std::normal_distribution<float> normal;
+  std::vector<Tensor> inputs;
+  for (const ir::ValueId id : graph.inputs()) {
+    Tensor tensor(graph.value(id).dtype, graph.value(id).shape.at(batch));  // indices and masks stay zero
+    if (tensor.dtype() == DataType::kFloat32) {
+      constexpr std::size_t kDistinct = 1 << 18;  // then repeated: the kernels' time does not depend on more
+      const auto values = tensor.data<float>();
+      const std::size_t distinct = std::min(kDistinct, values.size());
+      for (std::size_t i = 0; i < distinct; ++i) values[i] = normal(engine);
+      for (std::size_t i = distinct; i < values.size(); ++i) values[i] = values[i - distinct];
+    }
+    inputs.push_back(std::move(tensor));
+  }
+  return inputs;
+}
 
 Tuner::Tuner(std::shared_ptr<const ir::Graph> graph, std::int64_t batch, CompileOptions options,
              std::shared_ptr<DeviceState> state, TimingCache* cache)
@@ -137,6 +137,13 @@ std::vector<TunedNode> Tuner::run(const std::function<void()>& round_done) {
       if (times[i] < node.microseconds) node = {info.node, {info.choice, info.tactic}, times[i]};
     }
     if (rounds_ > 0 && round_done) round_done();
+  }
+  for (TunedNode& node : best) {
+    if (rounds_ > 0) break;
+    for (const char* how : {"alone ", "folds "}) {
+      const auto layer = layers_.find(how + node.node);
+      if (layer != layers_.end() && layer->second.known) node.microseconds = layer->second.known->microseconds;
+    }
   }
   if (cache_ != nullptr) {
     for (const TunedNode& node : best) {

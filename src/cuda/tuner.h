@@ -20,6 +20,9 @@ struct TunedNode {
   double microseconds = 0;  ///< as measured now or when the cache's entry was made
 };
 
+/// Inputs to time a graph on: normal reals; indices and masks are zero.
+std::vector<Tensor> random_inputs(const ir::Graph& graph, std::int64_t batch);
+
 /// Chooses for one graph at one batch size.
 class Tuner {
  public:

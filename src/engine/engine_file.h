@@ -41,6 +41,13 @@ struct TunedChoice {
   std::string node;
   std::string implementation;
   std::vector<int> tactic;
+  double microseconds = 0;  ///< as timed, launched by itself; 0: chosen by rule
+};
+
+/// A node that runs on the host when the engine runs on a GPU, because the build was allowed to leave it there.
+struct HostNode {
+  std::string node;
+  std::string reason;  ///< why no kernel takes it
 };
 
 /// What an engine for NVIDIA GPUs holds beyond the graph.
@@ -48,6 +55,7 @@ struct CudaParts {
   std::vector<std::int64_t> batches;  ///< sizes that kernels were compiled for
   std::vector<DeviceKernel> kernels;  ///< in the order of arch and key
   std::vector<TunedChoice> choices;
+  std::vector<HostNode> host_nodes;  ///< all others run on the GPU, or not at all
 };
 
 /// What calibration saw at the end of a tensor's integer range: what the same data should show while running.

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <stdexcept>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "core/file.h"
 #include "core/hash.h"
@@ -272,8 +273,23 @@ Sections sections_of(const fb::Engine& stored, std::span<const std::byte> bytes)
   return sections;
 }
 
-CudaParts decode_cuda(const fb::Cuda& stored, std::span<const std::byte> code,
-                      const std::shared_ptr<const void>& owner) {
+std::vector<HostNode> decode_host_nodes(const fb::Cuda& stored, const ir::Graph& graph) {
+  std::vector<HostNode> result;
+  if (stored.host_nodes() == nullptr) return result;
+  std::unordered_set<std::string_view> unlisted;
+  for (const ir::NodeId id : graph.order()) unlisted.insert(graph.node(id).name);
+  for (const fb::HostNode* host : *stored.host_nodes()) {
+    if (unlisted.erase(host->node()->string_view()) == 0) {
+      damaged("node '{}', which is to run on the host, stands in the list twice or not in the graph",
+              host->node()->str());
+    }
+    result.push_back({host->node()->str(), text_or_empty(host->reason())});
+  }
+  return result;
+}
+
+CudaParts decode_cuda(const fb::Cuda& stored, std::span<const std::byte> code, const std::shared_ptr<const void>& owner,
+                      const ir::Graph& graph) {
   CudaParts parts;
   if (stored.batches() != nullptr) {
     check_alignment(stored.batches());
@@ -294,11 +310,16 @@ CudaParts decode_cuda(const fb::Cuda& stored, std::span<const std::byte> code,
   if (stored.choices() != nullptr) {
     for (const fb::Choice* choice : *stored.choices()) {
       TunedChoice out{
-          choice->arch()->str(), choice->batch(), choice->node()->str(), choice->implementation()->str(), {}};
+          choice->arch()->str(), choice->batch(), choice->node()->str(), choice->implementation()->str(), {}, 0};
       if (choice->tactic() != nullptr) out.tactic.assign(choice->tactic()->begin(), choice->tactic()->end());
+      out.microseconds = choice->microseconds();
+      if (!(out.microseconds >= 0 && std::isfinite(out.microseconds))) {
+        damaged("a kernel of node '{}' takes {} us", out.node, out.microseconds);
+      }
       parts.choices.push_back(std::move(out));
     }
   }
+  parts.host_nodes = decode_host_nodes(stored, graph);
   return parts;
 }
 
@@ -350,7 +371,7 @@ EngineFile decode(const MappedFile& file) {
   }
   engine.ranges = decode_ranges(stored);
   engine.graph = GraphDecoder(*stored.graph(), sections.weights, file.owner()).decode();
-  if (stored.cuda() != nullptr) engine.cuda = decode_cuda(*stored.cuda(), sections.code, file.owner());
+  if (stored.cuda() != nullptr) engine.cuda = decode_cuda(*stored.cuda(), sections.code, file.owner(), engine.graph);
   try {
     ir::verify(engine.graph, "loading");
   } catch (const std::logic_error& error) {

@@ -58,10 +58,14 @@ Offset<fb::Cuda> encode_cuda(FlatBufferBuilder& builder, const CudaParts& cuda, 
   }
   std::vector<Offset<fb::Choice>> choices;
   for (const TunedChoice& c : cuda.choices) {
-    choices.push_back(
-        fb::CreateChoiceDirect(builder, c.arch.c_str(), c.batch, c.node.c_str(), c.implementation.c_str(), &c.tactic));
+    choices.push_back(fb::CreateChoiceDirect(builder, c.arch.c_str(), c.batch, c.node.c_str(), c.implementation.c_str(),
+                                             &c.tactic, c.microseconds));
   }
-  return fb::CreateCudaDirect(builder, &cuda.batches, &kernels, &choices);
+  std::vector<Offset<fb::HostNode>> host_nodes;
+  for (const HostNode& h : cuda.host_nodes) {
+    host_nodes.push_back(fb::CreateHostNodeDirect(builder, h.node.c_str(), h.reason.c_str()));
+  }
+  return fb::CreateCudaDirect(builder, &cuda.batches, &kernels, &choices, host_nodes.empty() ? nullptr : &host_nodes);
 }
 
 std::string hash_of(const Pieces& section) {

@@ -30,6 +30,10 @@ DeviceInfo describe(int device) {
     check(api.cuDeviceGetAttribute(&value, id, device), "cuDeviceGetAttribute");
     return value;
   };
+  const auto attribute_or_zero = [&](int id) {
+    int value = 0;
+    return api.cuDeviceGetAttribute(&value, id, device) == cu::kSuccess ? value : 0;
+  };
   DeviceInfo info;
   char name[256] = {};
   check(api.cuDeviceGetName(name, sizeof(name), device), "cuDeviceGetName");
@@ -39,6 +43,9 @@ DeviceInfo describe(int device) {
   info.sm_count = attribute(cu::kMultiprocessorCount);
   info.shared_limit = static_cast<std::size_t>(attribute(cu::kMaxSharedMemoryPerBlockOptin));
   info.l2_bytes = static_cast<std::size_t>(attribute(cu::kL2CacheSize));
+  info.clock_khz = attribute_or_zero(cu::kClockRate);
+  info.memory_clock_khz = attribute_or_zero(cu::kMemoryClockRate);
+  info.memory_bus_bits = attribute_or_zero(cu::kGlobalMemoryBusWidth);
   check(api.cuDeviceTotalMem_v2(&info.total_memory, device), "cuDeviceTotalMem");
   check(api.cuDriverGetVersion(&info.driver_version), "cuDriverGetVersion");
   return info;

@@ -22,6 +22,9 @@ struct DeviceInfo {
   std::size_t shared_limit = 0;  ///< bytes of shared memory that one block may opt in to
   std::size_t l2_bytes = 0;
   std::size_t total_memory = 0;  ///< bytes
+  int clock_khz = 0;             ///< highest clock of the multiprocessors; 0 where the driver doesn't say
+  int memory_clock_khz = 0;      ///< the same of the memory
+  int memory_bus_bits = 0;       ///< width of the way to the memory; 0 where the driver doesn't say
   int driver_version = 0;        ///< newest CUDA that the driver supports, 1000 * major + 10 * minor
 };
 
@@ -151,5 +154,9 @@ void copy_to_device(Stream& stream, DevicePointer to, const void* from, std::siz
 void copy_to_host(Stream& stream, void* to, DevicePointer from, std::size_t bytes);
 void copy_on_device(Stream& stream, DevicePointer to, DevicePointer from, std::size_t bytes);
 void fill_zero(Stream& stream, DevicePointer pointer, std::size_t bytes);
+
+/// Enqueues a call of `function(data)` on a thread of the driver's and returns; later work of the stream waits until it
+/// has returned. It must neither throw nor use a GPU. In a recording (graph.h) it is called at each launch.
+void call_on_host(Stream& stream, void (*function)(void*), void* data);
 
 }  // namespace xinfer::gpu

@@ -19,8 +19,11 @@ inline constexpr Result kSuccess = 0;
 inline constexpr Result kOutOfMemory = 2;
 
 // CUdevice_attribute
-inline constexpr int kL2CacheSize = 38;
+inline constexpr int kClockRate = 13;
 inline constexpr int kMultiprocessorCount = 16;
+inline constexpr int kMemoryClockRate = 36;
+inline constexpr int kGlobalMemoryBusWidth = 37;
+inline constexpr int kL2CacheSize = 38;
 inline constexpr int kComputeCapabilityMajor = 75;
 inline constexpr int kComputeCapabilityMinor = 76;
 inline constexpr int kMaxSharedMemoryPerBlockOptin = 97;
@@ -107,6 +110,7 @@ struct LaunchConfig {
   X(cuFuncGetAttribute, (int*, int, void*))                                                                     \
   X(cuFuncSetAttribute, (void*, int, int))                                                                      \
   X(cuLaunchKernelEx, (const cu::LaunchConfig*, void*, void**, void**))                                         \
+  X(cuLaunchHostFunc, (void*, void (*)(void*), void*))                                                          \
   X(cuGraphInstantiateWithFlags, (void**, void*, unsigned long long))                                           \
   X(cuGraphGetNodes, (void*, void**, std::size_t*))                                                             \
   X(cuGraphLaunch, (void*, void*))                                                                              \

@@ -1,4 +1,4 @@
-// Device and pinned memory, and copies.
+// Device and pinned memory, copies, and calls on the host between them.
 #include <fmt/format.h>
 
 #include <utility>
@@ -79,6 +79,11 @@ void fill_zero(Stream& stream, DevicePointer pointer, std::size_t bytes) {
   if (bytes == 0) return;
   stream.device()->make_current();
   check(driver().cuMemsetD8Async(pointer, 0, bytes, stream.handle()), "cuMemsetD8Async");
+}
+
+void call_on_host(Stream& stream, void (*function)(void*), void* data) {
+  stream.device()->make_current();
+  check(driver().cuLaunchHostFunc(stream.handle(), function, data), "cuLaunchHostFunc");
 }
 
 }  // namespace xinfer::gpu

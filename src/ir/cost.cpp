@@ -45,13 +45,19 @@ double macs_of(const Graph& graph, const Node& node, std::int64_t batch) {
 }  // namespace
 
 Cost cost_of(const Graph& graph, const Node& node, std::int64_t batch) {
+  return cost_of(graph, node, batch,
+                 [&](ValueId id) { return static_cast<double>(xinfer::size_of(graph.value(id).dtype)); });
+}
+
+Cost cost_of(const Graph& graph, const Node& node, std::int64_t batch,
+             const std::function<double(ValueId)>& element_bytes) {
   Cost cost;
   cost.macs = macs_of(graph, node, batch);
   std::set<ValueId> moved(node.inputs.begin(), node.inputs.end());
   moved.insert(node.outputs.begin(), node.outputs.end());
   for (const ValueId id : moved) {
     if (id == kNone) continue;
-    cost.bytes += elements(graph, id, batch) * static_cast<double>(xinfer::size_of(graph.value(id).dtype));
+    cost.bytes += elements(graph, id, batch) * element_bytes(id);
   }
   return cost;
 }

@@ -2,6 +2,7 @@
 // Cost: the least that a node must do, counted from its shapes and types alone.
 
 #include <cstdint>
+#include <functional>
 
 #include "ir/graph.h"
 
@@ -22,5 +23,9 @@ struct Cost {
 /// Of one node at a batch size. Padding counts as if it were data, as in the usual count of a convolution's operations.
 /// Thread-safe.
 Cost cost_of(const Graph& graph, const Node& node, std::int64_t batch);
+/// The same where elements are not stored in the sizes of their types (reals as halves, say): `element_bytes` gives the
+/// bytes of one, for each operand and result.
+Cost cost_of(const Graph& graph, const Node& node, std::int64_t batch,
+             const std::function<double(ValueId)>& element_bytes);
 
 }  // namespace xinfer::ir

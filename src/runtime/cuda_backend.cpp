@@ -5,7 +5,9 @@
 #include <mutex>
 
 #include "cuda/executor.h"
+#include "cuda/floor.h"
 #include "cuda/tuned.h"
+#include "gpu/peak.h"
 #include "runtime/backend.h"
 #include "runtime/program_pool.h"
 #include "xinfer/core/errors.h"
@@ -27,8 +29,10 @@ std::string precision_name(cuda::Element element) {
   }
 }
 
-std::vector<LayerInfo> describe(const cuda::Program& program) {
+std::vector<LayerInfo> describe(const cuda::Program& program, const gpu::Peak& peak,
+                                const std::vector<engine::TunedChoice>& choices) {
   std::vector<LayerInfo> result;
+  const std::map<std::string, double> tuned = cuda::tuned_times(choices, program.options.target.arch, program.batch);
   for (const cuda::StepInfo& step : program.infos) {
     LayerInfo layer;
     layer.name = step.node;
@@ -40,6 +44,8 @@ std::vector<LayerInfo> describe(const cuda::Program& program) {
     layer.refusals = step.refusals;
     layer.megabytes = step.bytes / 1e6;
     layer.gigaops = 2 * step.macs / 1e9;
+    layer.floor_microseconds = cuda::floor_us(step, peak);
+    if (const auto found = tuned.find(step.node); found != tuned.end()) layer.tuned_microseconds = found->second;
     result.push_back(std::move(layer));
   }
   return result;
@@ -60,11 +66,14 @@ class CudaBackend final : public Backend {
  public:
   CudaBackend(std::shared_ptr<const ir::Graph> graph, const engine::CudaParts& parts, const RuntimeOptions& options)
       : state_(std::make_shared<cuda::DeviceState>(gpu::Device::open(options.gpu), make_compiler(parts, options))),
+        choices_(parts.choices),
         pool_(
-            [graph = std::move(graph), state = state_, choices = parts.choices](std::int64_t batch) {
+            [graph = std::move(graph), state = state_, choices = choices_,
+             host_nodes = cuda::host_nodes_of(parts)](std::int64_t batch) {
               cuda::CompileOptions compile_options;
               compile_options.target = state->target();
               compile_options.chooser = cuda::chooser_of(choices, state->target().arch, batch);
+              compile_options.host_nodes = host_nodes;
               return std::make_shared<const cuda::LoadedProgram>(cuda::compile(graph, batch, compile_options), state);
             },
             [](const std::shared_ptr<const cuda::LoadedProgram>& program) {
@@ -93,13 +102,16 @@ class CudaBackend final : public Backend {
     context->enqueue(borrowed, addresses(inputs), addresses(outputs));
   }
 
-  std::vector<LayerInfo> layers(std::int64_t batch) override { return describe(pool_.program(batch)->program()); }
+  std::vector<LayerInfo> layers(std::int64_t batch) override {
+    return describe(pool_.program(batch)->program(), gpu::peak_of(state_->device()->info()), choices_);
+  }
 
   std::vector<LayerInfo> profile(std::int64_t batch, std::span<const Tensor> inputs, std::span<Tensor> outputs,
                                  int) override {
     const auto lease = pool_.lease(batch);
     lease.context().run(inputs, outputs);
-    std::vector<LayerInfo> result = describe(lease.program().program());
+    std::vector<LayerInfo> result =
+        describe(lease.program().program(), gpu::peak_of(state_->device()->info()), choices_);
     const std::vector<double> times = lease.context().profile();
     for (std::size_t i = 0; i < result.size(); ++i) result[i].microseconds = times[i];
     return result;
@@ -114,6 +126,7 @@ class CudaBackend final : public Backend {
 
  private:
   std::shared_ptr<cuda::DeviceState> state_;
+  std::vector<engine::TunedChoice> choices_;
   ProgramPool<cuda::LoadedProgram, cuda::Context> pool_;
   std::mutex streams_mutex_;
   std::map<std::pair<void*, std::int64_t>, std::unique_ptr<cuda::Context>> streams_;

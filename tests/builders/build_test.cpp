@@ -4,6 +4,9 @@
 #include <nlohmann/json.hpp>
 
 #include "builders/helpers.h"
+#include "engine/engine_file.h"
+#include "gpu/compiler.h"
+#include "gpu/device.h"
 
 namespace xinfer::builders::testing {
 namespace {
@@ -213,6 +216,53 @@ TEST_F(Builds, AFloatEngine) {
   EXPECT_EQ(engine.labels(), (std::vector<std::string>{"a", "b"}));
   EXPECT_EQ(engine.preprocessing(), steps);
   EXPECT_EQ(engine.max_batch_size(), 2);
+}
+
+TEST_F(Builds, NodesThatTheGpuRefusesRunOnTheHostOnlyWhereThatIsAllowed) {
+  if (!gpu::compiler_available()) GTEST_SKIP() << gpu::why_no_compiler();
+  write_large_topk_model(model_);
+  EngineBuilder builder;
+  builder.from_onnx(model_).with_gpu_archs({"80"});
+  expect_error<UnsupportedError>([&] { builder.build_and_save(engine_); }, {"'best'", "k is above", "--allow-cpu"});
+  EXPECT_FALSE(std::filesystem::exists(engine_));
+  builder.with_cpu_fallback(true);
+  const BuildReport report = builder.build_and_save(engine_);
+  ASSERT_EQ(report.remarks.size(), 1U);
+  EXPECT_THAT(report.remarks[0], AllOf(HasSubstr("'best'"), HasSubstr("on the host"), HasSubstr("k is above")));
+  EXPECT_THAT(report.to_text(), HasSubstr("note: node 'best'"));
+  const runtime::InferenceEngine engine(engine_);
+  ASSERT_EQ(engine.file().cuda.value().host_nodes.size(), 1U);
+  EXPECT_EQ(engine.file().cuda->host_nodes[0].node, "best");
+  write_two_input_model(model_);
+  EXPECT_TRUE(builder.build_and_save(engine_).remarks.empty()) << "nothing has to run there";
+}
+
+TEST_F(Builds, LeaveOutOfInt8WhatMeasuresSlowerOnTheGpu) {
+  if (gpu::device_count() == 0) GTEST_SKIP() << gpu::why_no_device();
+  const auto slow = [](const BuildReport& report) {
+    return std::ranges::count_if(report.nodes, [](const NodeReport& node) {
+      return node.reason.find("INT8 was slower than FP16 here") != std::string::npos && node.precision == "fp32";
+    });
+  };
+  const auto built = [&](bool never_slower) {
+    EngineBuilder builder = int8();
+    builder.with_device(runtime::Device::kCuda).with_batches({1, 4}).with_never_slower(never_slower);
+    return builder.build_and_save(engine_);
+  };
+  EXPECT_EQ(slow(built(false)), 0);
+  const BuildReport report = built(true);  // what is slower there, only the device knows
+  const bool remarked = std::ranges::any_of(report.remarks, [](const std::string& remark) {
+    return remark.find("stay in half precision") != std::string::npos;
+  });
+  EXPECT_EQ(remarked, slow(report) > 0);
+  EXPECT_GT(report.int8_nodes, 0U);
+  const runtime::InferenceEngine engine(engine_);
+  EXPECT_EQ(engine.infer({random_tensor({3, 8}, 5), random_tensor({3, 8}, 6)})[0].shape(),
+            (std::vector<std::int64_t>{3, 4}));
+
+  EngineBuilder wished = int8();
+  wished.with_device(runtime::Device::kCuda).with_batches({1, 4}).with_precision("*", Precision::kInt8);
+  EXPECT_EQ(slow(wished.build_and_save(engine_)), 0) << "the user's wish wins";
 }
 
 TEST_F(Builds, DumpPasses) {

@@ -80,4 +80,21 @@ void write_outlier_model(const std::string& path) {
   write_file_atomically(path, model.SerializeAsString());
 }
 
+void write_large_topk_model(const std::string& path) {
+  onnx::ModelProto model = new_model("large_topk");
+  onnx::GraphProto& graph = *model.mutable_graph();
+  add_value(*graph.add_input(), "x", 6000);
+  auto& k = *graph.add_initializer();
+  k.set_name("k");
+  k.set_data_type(onnx::TensorProto::INT64);
+  k.add_dims(1);
+  k.add_int64_data(5000);
+  add_node(graph, "TopK", "best", {"x", "k"}, "values");
+  graph.mutable_node(0)->add_output("places");
+  add_value(*graph.add_output(), "values", 5000);
+  add_value(*graph.add_output(), "places", 5000);
+  graph.mutable_output(1)->mutable_type()->mutable_tensor_type()->set_elem_type(onnx::TensorProto::INT64);
+  write_file_atomically(path, model.SerializeAsString());
+}
+
 }  // namespace xinfer::builders::testing

@@ -97,6 +97,7 @@ misused '--shape' "$xinfer" build "$model" --fp32 --shape nonsense -o out/e
 misused 'max-batch' "$xinfer" build "$model" --fp32 --max-batch 0 -o out/e
 misused 'method' "$xinfer" build "$model" --int8 "${calib[@]}" --method guess -o out/e
 misused 'calib-device' "$xinfer" build "$model" --int8 "${calib[@]}" --calib-device tpu -o out/e
+misused '--allow-cpu-fallback' "$xinfer" build "$model" --fp32 --allow-cpu-fallback -o out/e
 misused 'only --int8 calibrates' "$xinfer" build "$model" --fp32 --calib-device cuda -o out/e
 
 misused 'int8' "$xinfer" build "$model" --fp32 --max-drop 1 -o out/e
@@ -183,6 +184,18 @@ prints 'layers compute in INT8'
 prints 'normalize'
 succeeds "$xinfer" inspect int8.engine --json
 json '.max_batch == 8 and .inputs[0].shape == [-1, 3, 32, 32] and (.layers | length) > 50 and .labels[9] == "boot"'
+succeeds "$xinfer" inspect int8.engine --kernels
+prints 'not built for GPUs'
+if "$xinfer" doctor --json | jq -e '.compiler.available' >/dev/null; then
+  succeeds "$xinfer" build "$model" --fp16 --gpu-arch 80 --batches 1 --allow-cpu-fallback --no-never-slower --json -o half.engine
+  json '.gpu.kernels > 0 and .remarks == []'
+  succeeds "$xinfer" inspect half.engine --device cpu --kernels
+  prints 'kernels on sm_80 at batch 1, chosen by rule'
+  prints '_conv'
+  succeeds "$xinfer" inspect half.engine --device cpu --json
+  json '.gpu.batches == [1] and .gpu.host_nodes == [] and (.gpu.choices | length) > 50 and .gpu.choices[0].arch == "80"
+        and .gpu.choices[0].tuned_microseconds == 0 and .layers[0].floor_microseconds == 0'
+fi
 succeeds "$xinfer" inspect "$model" --json
 json '.operators.Conv > 50'
 for file in int8.engine "$model"; do

@@ -85,10 +85,10 @@ TEST(StoredChoices, TheNearestBatchCounts) {
   c.in = {32, 8, 8};
   const ir::Graph graph = conv_graph(c);
   const std::string node = graph.node(graph.order().front()).name;
-  const std::vector<engine::TunedChoice> choices{{"90a", 1, node, "one", {}},
-                                                 {"90a", 8, node, "eight", {}},
-                                                 {"90a", 32, node, "many", {}},
-                                                 {"80", 8, node, "no", {}}};
+  const std::vector<engine::TunedChoice> choices{{"90a", 1, node, "one", {}, 4},
+                                                 {"90a", 8, node, "eight", {}, 9},
+                                                 {"90a", 32, node, "many", {}, 0},
+                                                 {"80", 8, node, "no", {}, 2}};
   const auto chosen = [&](std::int64_t batch) {
     return chooser_of(choices, {90, true}, batch)(request_of(graph, batch))->implementation;
   };
@@ -98,6 +98,9 @@ TEST(StoredChoices, TheNearestBatchCounts) {
   EXPECT_EQ(chosen(9), "many");
   EXPECT_EQ(chosen(100), "many");
   EXPECT_EQ(chooser_of(choices, {75, false}, 8), nullptr);
+  EXPECT_EQ(tuned_times(choices, {90, true}, 8), (std::map<std::string, double>{{node, 9}}));
+  EXPECT_TRUE(tuned_times(choices, {90, true}, 4).empty()) << "another batch size takes another time";
+  EXPECT_TRUE(tuned_times(choices, {90, true}, 32).empty()) << "chosen by rule";
 }
 
 TEST(StoredChoices, WildNumbersAreRefused) {
@@ -116,7 +119,7 @@ TEST(StoredChoices, WildNumbersAreRefused) {
     const std::string node = graph->node(graph->order().front()).name;
     for (const char* name : {"depthwise", "stem_conv", "wgemm_conv", "igemm_conv", "direct_conv", "nothing"}) {
       for (int i = 0; i < 300; ++i) {
-        engine::TunedChoice choice{"90a", 1, node, name, {}};
+        engine::TunedChoice choice{"90a", 1, node, name, {}, 0};
         for (int k = random.integer(0, 8); k > 0; --k) {
           choice.tactic.push_back(wild[static_cast<std::size_t>(random.integer(0, static_cast<int>(wild.size()) - 1))]);
         }

@@ -1,4 +1,5 @@
 // Engine files whose sizes and hashes are right but whose contents lie: a loader trusts nothing.
+#include <limits>
 #include <random>
 
 #include "engine/helpers.h"
@@ -180,6 +181,33 @@ TEST(HostileKernels, LieInsideTheirSection) {
   std::string damaged = bytes;
   damaged[damaged.size() - 64] ^= 1;
   EXPECT_THAT(load_error(damaged), HasSubstr("code section"));
+}
+
+TEST(HostileKernels, HaveTimes) {
+  EngineFile file = small_engine();
+  file.cuda.emplace();
+  file.cuda->choices.push_back({"90a", 1, "conv", "igemm_conv", {}, 3});
+  const std::string bytes = bytes_of(file);
+  ASSERT_EQ(load_error(bytes), "");
+  for (const double odd : {-1.0, std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+    EXPECT_THAT(load_error(tampered(bytes, [&](fb::EngineT& e) { e.cuda->choices[0]->microseconds = odd; })),
+                HasSubstr("a kernel of node 'conv'"));
+  }
+}
+
+TEST(HostileHostNodes, StandInTheGraph) {
+  EngineFile file = small_engine();
+  file.cuda.emplace();
+  file.cuda->host_nodes.push_back({file.graph.node(file.graph.order().front()).name, "no kernel"});
+  const std::string bytes = bytes_of(file);
+  ASSERT_EQ(load_error(bytes), "");
+  const auto with = [&](auto change) { return load_error(tampered(bytes, change)); };
+  EXPECT_THAT(with([](fb::EngineT& e) { e.cuda->host_nodes[0]->node = "nobody"; }), HasSubstr("'nobody'"));
+  EXPECT_THAT(with([](fb::EngineT& e) {
+                e.cuda->host_nodes.push_back(std::make_unique<fb::HostNodeT>(*e.cuda->host_nodes[0]));
+              }),
+              HasSubstr("in the list twice"));
+  EXPECT_EQ(with([](fb::EngineT& e) { e.cuda->host_nodes.clear(); }), "") << "as older builds wrote it";
 }
 
 /// Random changes of the structure with a right hash: load() may accept one that happens to make sense, and must refuse

@@ -84,7 +84,8 @@ EngineFile engine_for_gpus() {
   parts.batches = {1, 4};
   parts.kernels.push_back({"aa", "75", Tensor::from<std::uint8_t>({3}, {1, 2, 3})});
   parts.kernels.push_back({"bb", "90a", Tensor::from<std::uint8_t>({70}, std::vector<std::uint8_t>(70, 7))});
-  parts.choices.push_back({"90a", 4, "conv", "igemm_conv", {128, 64}});
+  parts.choices.push_back({"90a", 4, "conv", "igemm_conv", {128, 64}, 12.5});
+  parts.host_nodes.push_back({file.graph.node(file.graph.order().front()).name, "no kernel"});
   file.cuda = parts;
   return file;
 }
@@ -109,6 +110,10 @@ TEST(RoundTrip, KeepsWhatGpusNeed) {
   EXPECT_EQ(loaded.cuda->choices[0].implementation, "igemm_conv");
   EXPECT_EQ(loaded.cuda->choices[0].tactic, (std::vector<int>{128, 64}));
   EXPECT_EQ(loaded.cuda->choices[0].batch, 4);
+  EXPECT_EQ(loaded.cuda->choices[0].microseconds, 12.5);
+  ASSERT_EQ(loaded.cuda->host_nodes.size(), 1U);
+  EXPECT_EQ(loaded.cuda->host_nodes[0].node, file.cuda->host_nodes[0].node);
+  EXPECT_EQ(loaded.cuda->host_nodes[0].reason, "no kernel");
   EXPECT_FALSE(saved_and_loaded(small_engine()).cuda.has_value());
 }
 

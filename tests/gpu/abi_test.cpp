@@ -61,6 +61,9 @@ static_assert(offsetof(cu::LaunchConfig, attribute_count) == offsetof(CUlaunchCo
 
 static_assert(cu::kSuccess == CUDA_SUCCESS);
 static_assert(cu::kOutOfMemory == CUDA_ERROR_OUT_OF_MEMORY);
+static_assert(cu::kClockRate == CU_DEVICE_ATTRIBUTE_CLOCK_RATE);
+static_assert(cu::kMemoryClockRate == CU_DEVICE_ATTRIBUTE_MEMORY_CLOCK_RATE);
+static_assert(cu::kGlobalMemoryBusWidth == CU_DEVICE_ATTRIBUTE_GLOBAL_MEMORY_BUS_WIDTH);
 static_assert(cu::kL2CacheSize == CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE);
 static_assert(cu::kMultiprocessorCount == CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
 static_assert(cu::kComputeCapabilityMajor == CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR);

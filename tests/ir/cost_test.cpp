@@ -60,5 +60,14 @@ TEST_F(CountsCost, BytesOfAValueReadTwiceOnce) {
   EXPECT_EQ(cost(y, 2).bytes, 2.0 * (2 * 10 * 4));
 }
 
+TEST_F(CountsCost, OfElementsAsTheyAreStored) {
+  const ValueId x = input("x", {Dim::n(), 10});
+  const ValueId y = graph_.add(OpType::kLinear, "fc", {x, weights("w", {20, 10})}, LinearAttrs{});
+  const auto bytes = [&](ValueId id) { return id == x ? 1.0 : id == y ? 2.0 : 0.5; };
+  const Cost cost = cost_of(graph_, graph_.node(graph_.value(y).producer), 3, bytes);
+  EXPECT_EQ(cost.bytes, 3 * 10 * 1.0 + 20 * 10 * 0.5 + 3 * 20 * 2.0);
+  EXPECT_EQ(cost.macs, 3.0 * 20 * 10);
+}
+
 }  // namespace
 }  // namespace xinfer::ir

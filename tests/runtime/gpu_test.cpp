@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <cstring>
@@ -19,6 +20,7 @@ namespace xinfer::runtime {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 /// Two INT8 convolutions with ReLU, on floats outside.
 ir::Graph small_graph() {
@@ -65,6 +67,43 @@ engine::EngineFile small_engine(bool for_gpu) {
   return file;
 }
 
+/// A graph of which the GPU refuses one node, `top` (k is too large); reals from -3 to 3 and their places come out.
+engine::EngineFile engine_with_host_node() {
+  engine::EngineFile file;
+  file.producer = "test";
+  file.max_batch = 2;
+  ir::Graph& g = file.graph;
+  const auto x = g.add_input("x", DataType::kFloat32, {ir::Dim::n(), 6000});
+  const auto before = g.add(ir::OpType::kUnary, "before", {x}, ir::UnaryAttrs{ir::UnaryKind::kNegate});
+  const auto top = g.add_node(ir::OpType::kTopK, "top", {before}, ir::TopKAttrs{1, 5000, true, true}, 2);
+  const auto after =
+      g.add(ir::OpType::kUnary, "after", {g.node(top).outputs[0]}, ir::UnaryAttrs{ir::UnaryKind::kNegate});
+  g.set_outputs({after, g.node(top).outputs[1]});
+  gpu::Compiler compiler;
+  cuda::PrepareOptions options;
+  options.archs = {gpu::device_count() > 0 ? gpu::Device::open()->arch() : gpu::Arch{80, false}};
+  options.batches = {1, 2};
+  options.allow_host = true;
+  file.cuda = cuda::prepare(std::make_shared<const ir::Graph>(g), options, compiler);
+  return file;
+}
+
+/// Multiples of 1/8 (exact in half precision), in an order of their own.
+Tensor eighths_batch(std::int64_t batch) {
+  Tensor t(DataType::kFloat32, {batch, 6000});
+  unsigned i = 17;
+  for (float& x : t.data<float>()) x = static_cast<float>(static_cast<int>((i = i * 1103515245 + 12345) >> 8) % 24) / 8;
+  return t;
+}
+
+void expect_same(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
+  ASSERT_EQ(a.size(), b.size());
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    ASSERT_EQ(a[i].shape(), b[i].shape());
+    EXPECT_EQ(std::memcmp(a[i].raw(), b[i].raw(), a[i].bytes()), 0) << "output " << i;
+  }
+}
+
 Tensor image_batch(std::int64_t batch) {
   Tensor t(DataType::kFloat32, {batch, 3, 12, 12});
   float i = 0;
@@ -96,6 +135,16 @@ TEST(GpuEngine, RunsOnACpuToo) {
   EXPECT_THAT(engine.device_name(), HasSubstr("CPU"));
   EXPECT_EQ(engine.infer(image_batch(2)).shape(), (std::vector<std::int64_t>{2, 16, 12, 12}));
   EXPECT_EQ(engine.device_time({image_batch(1)}, 1), 0);
+}
+
+TEST(GpuEngine, WithHostNodesRunsOnACpuToo) {
+  if (!gpu::compiler_available()) GTEST_SKIP() << gpu::why_no_compiler();
+  const engine::EngineFile file = engine_with_host_node();
+  ASSERT_EQ(file.cuda->host_nodes.size(), 1U);
+  EXPECT_EQ(file.cuda->host_nodes[0].node, "top");
+  const InferenceEngine engine(file, on(Device::kCpu));
+  for (const LayerInfo& layer : engine.layers())
+    EXPECT_THAT(layer.implementation, Not(HasSubstr("host"))) << layer.name;
 }
 
 TEST(GpuEngine, SaysWhyItCannotRun) {
@@ -183,6 +232,59 @@ TEST_F(OnGpu, ServesSeveralThreads) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(wrong, 0);
+}
+
+TEST_F(OnGpu, LeavesToTheHostWhatTheEngineSays) {
+  const engine::EngineFile file = engine_with_host_node();
+  const InferenceEngine cpu(file, on(Device::kCpu));
+  const InferenceEngine gpu(file, on(Device::kCuda));
+  for (const std::int64_t batch : {1, 2, 1}) {
+    expect_same(cpu.infer({eighths_batch(batch)}), gpu.infer({eighths_batch(batch)}));
+  }
+  const std::vector<LayerInfo> layers = gpu.profile({eighths_batch(2)}, 3);
+  const auto top = std::find_if(layers.begin(), layers.end(), [](const LayerInfo& l) { return l.name == "top"; });
+  ASSERT_NE(top, layers.end());
+  EXPECT_THAT(top->implementation, HasSubstr("host"));
+  ASSERT_EQ(top->refusals.size(), 1U);
+  EXPECT_THAT(top->refusals[0], HasSubstr("k is above"));
+  EXPECT_GT(top->microseconds, 0);
+
+  engine::EngineFile silent = file;
+  silent.cuda->host_nodes.clear();
+  const InferenceEngine refused(silent, on(Device::kCuda));
+  EXPECT_THROW(refused.infer({eighths_batch(1)}), UnsupportedError);
+}
+
+TEST_F(OnGpu, TheHostWorksBetweenWorkOnAUsersStream) {
+  const engine::EngineFile file = engine_with_host_node();
+  const InferenceEngine engine(file, on(Device::kCuda));
+  const auto device = gpu::Device::open();
+  constexpr std::int64_t kBatch = 2;
+  Tensor values(DataType::kFloat32, {kBatch, 5000}), places(DataType::kInt64, {kBatch, 5000});
+  gpu::Stream stream(device);
+  std::vector<Tensor> inputs;
+  for (int round = 0; round < 4; ++round) {
+    Tensor input = eighths_batch(kBatch);
+    for (float& x : input.data<float>()) x += static_cast<float>(round);
+    inputs.push_back(input);
+  }
+  const gpu::DeviceBuffer in(device, inputs[0].bytes());
+  std::vector<gpu::DeviceBuffer> out_values, out_places;
+  for (std::size_t round = 0; round < inputs.size(); ++round) {  // nothing waits in between
+    out_values.emplace_back(device, values.bytes());
+    out_places.emplace_back(device, places.bytes());
+    gpu::copy_to_device(stream, in.pointer(), inputs[round].raw(), inputs[round].bytes());
+    engine.infer_async(
+        kBatch, {reinterpret_cast<void*>(in.pointer())},
+        {reinterpret_cast<void*>(out_values.back().pointer()), reinterpret_cast<void*>(out_places.back().pointer())},
+        stream.handle());
+  }
+  for (std::size_t round = 0; round < inputs.size(); ++round) {
+    gpu::copy_to_host(stream, values.raw(), out_values[round].pointer(), values.bytes());
+    gpu::copy_to_host(stream, places.raw(), out_places[round].pointer(), places.bytes());
+    stream.synchronize();
+    expect_same(engine.infer({inputs[round]}), {values, places});
+  }
 }
 
 }  // namespace

@@ -91,6 +91,14 @@ class EngineBuilder {
   EngineBuilder& with_batches(std::vector<std::int64_t> batches);
   /// Whether to time kernels on the GPU at hand (default) or to trust heuristics.
   EngineBuilder& with_tuning(bool tune);
+  /// Whether layers that measure slower in INT8, with their conversions, than in half precision stay in half precision
+  /// (default: yes). Only in INT8 builds that are tuned on a GPU; layers that a with_..._precision() names stay what
+  /// they were asked to be. A change is kept only when the whole network measured faster and no batch size lost by it;
+  /// each node that was left out of INT8 says so in its reason.
+  EngineBuilder& with_never_slower(bool on);
+  /// Whether a node that no GPU kernel takes runs on the host, by plain code that is slow, with its operands copied
+  /// from the GPU and back, instead of failing the build (default: no). The report's remarks name each such node.
+  EngineBuilder& with_cpu_fallback(bool allow);
   /// Compares INT8 with float after the build on up to `samples` calibration samples (default 100; 0: not at all), and
   /// times both.
   EngineBuilder& with_accuracy_check(std::int64_t samples);

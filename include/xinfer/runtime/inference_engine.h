@@ -63,6 +63,11 @@ struct LayerInfo {
   double microseconds = 0;            ///< median time, in the answer of profile()
   double megabytes = 0;               ///< operands and results, each moved once; 0 where unknown
   double gigaops = 0;                 ///< multiplications and additions, in thousand millions; 0 where unknown
+  /// What it would take on the GPU at hand if memory or arithmetic units ran at their highest rate, whichever takes
+  /// longer; 0 where unknown, and on CPUs. Operands count as coming from memory: those that are still in a cache may
+  /// let a layer be faster than that.
+  double floor_microseconds = 0;
+  double tuned_microseconds = 0;  ///< what the build measured at this batch size on such a GPU; 0 where it didn't
 };
 
 /// A loaded engine. All member functions may be called from several threads at once; each running call uses its own
