@@ -14,6 +14,7 @@
 #include "cuda/half.h"
 #include "cuda/implementations.h"
 #include "gpu/graph.h"
+#include "ir/cost.h"
 
 namespace {
 
@@ -146,8 +147,8 @@ void bench(const Case& c, DeviceState& state) {
   std::sort(times.begin(), times.end());
   const double time = times[times.size() / 2];
   fmt::print("{:<12} {:<28} {:<20} {:9.2f} us {:6.2f} TB/s {:6.1f} TFLOP/s {} registers\n", name_of(c.op), c.name,
-             step.implementation, time, static_cast<double>(bytes) / time / 1e6, 2 * step.macs / time / 1e6,
-             kernel->registers());
+             step.implementation, time, static_cast<double>(bytes) / time / 1e6,
+             ir::cost_of(request.graph, request.node, request.batch).operations() / time / 1e6, kernel->registers());
   std::fflush(stdout);
 }
 

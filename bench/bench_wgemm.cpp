@@ -19,6 +19,7 @@
 #include "cuda/half.h"
 #include "cuda/implementations.h"
 #include "gpu/graph.h"
+#include "ir/cost.h"
 #include "reference/requantize.h"
 
 namespace {
@@ -294,10 +295,10 @@ void bench(const Shape& s, const Options& options, DeviceState& state) {
   }
   const double goal = options.type == DataType::kFloat32 ? s.goal_f16 : s.goal_s8;
   const double bytes = static_cast<double>(x_bytes + y_bytes + r_bytes);
-  const double macs = conv_geometry(request).macs();
+  const double operations = ir::cost_of(request.graph, request.node, request.batch).operations();
   fmt::print("{}x{}x{} {}->{} k{} s{}{}: {:.2f} us, goal {}, {:.2f} TB/s, {:.0f} TOPS, {} wrong; {}\n", s.batch, s.size,
              s.size, s.channels, s.outputs, s.kernel, s.stride, s.residual ? " +r" : "", best, goal, bytes / best / 1e6,
-             2 * macs / best / 1e6, total_wrong, best_name);
+             operations / best / 1e6, total_wrong, best_name);
   if (options.all) fmt::print("{}", others);
   std::fflush(stdout);
 }

@@ -114,8 +114,6 @@ void place_operands(AttentionStep& step, const Request& request, const Attention
   a.step = rounding.step;
   step.batch = shape.batch;
   step.compute = request.real;
-  step.macs = static_cast<double>(shape.batch * shape.heads) * static_cast<double>(shape.queries) *
-              static_cast<double>(shape.keys) * static_cast<double>(shape.depth + shape.values);
 }
 
 void AttentionStep::launch(const Frame& frame, std::vector<gpu::Launch>& launches) const {

@@ -6,11 +6,6 @@
 
 namespace xinfer::cuda {
 
-double ConvGeometry::macs() const {
-  const auto positions = static_cast<double>(batch * (transposed ? in_positions() : out_positions()));
-  return positions * static_cast<double>(channels_per_group() * outputs_per_group() * groups * taps());
-}
-
 ConvGeometry conv_geometry(const Request& request) {
   const auto& attrs = request.node.as<ir::ConvAttrs>();
   const Dims x = request.input_dims(0);

@@ -38,8 +38,6 @@ struct ConvGeometry {
     return !transposed && depth.is_pointwise() && height.is_pointwise() && width.is_pointwise();
   }
   bool is_depthwise() const { return groups > 1 && groups == channels && groups == outputs; }
-  /// Multiply-accumulates, without those on padding channels.
-  double macs() const;
 };
 
 /// Of a Conv or ConvTranspose node with one to three spatial axes.

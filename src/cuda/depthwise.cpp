@@ -215,7 +215,6 @@ Creation create_depthwise(const Request& request, const Tactic& tactic) {
   step->implementation =
       shape.entry == Entry::kGeneral ? "depthwise:general" : fmt::format("depthwise:{}x{}", shape.rows, shape.columns);
   step->compute = element;
-  step->macs = g.macs();
   return step;
 }
 

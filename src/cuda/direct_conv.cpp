@@ -50,7 +50,6 @@ struct Plan {
   bool one_axis_k = true;  ///< XI_PACKED
   ConvGeometry geometry;   ///< where `packs`
   Element a = Element::kF32, b = Element::kF32;
-  double macs = 0;
 };
 
 constexpr std::int64_t kMaxIndex = std::numeric_limits<std::int32_t>::max();
@@ -175,7 +174,6 @@ std::variant<Plan, std::string> plan_conv(const Request& request, const ConvGeom
     args.out_batch = args.channels;
     args.table_batch = args.channels;
   }
-  plan.macs = g.macs();
   if (auto reason = too_large(plan, g.rows(), g.taps() * g.channels_per_group())) return *reason;
   if (g.in_positions() >= kMaxIndex / 2) return "an image is too large for 32-bit indices";
   return plan;
@@ -212,8 +210,6 @@ std::variant<Plan, std::string> plan_matmul(const Request& request) {
   args.out_pitch = args.columns;
   args.out_batch = rows * args.columns;
   args.tap_channels = narrow(inner);
-  plan.macs = static_cast<double>(rows) * static_cast<double>(out.back()) * static_cast<double>(inner) *
-              static_cast<double>(batches);
   if (auto reason = too_large(plan, rows, inner)) return *reason;
   return plan;
 }
@@ -234,7 +230,6 @@ class DirectStep final : public Step {
     kernels.push_back(source());
     implementation = plan_.small ? "direct_small" : "direct";
     compute = plan_.a;
-    macs = plan_.macs;
   }
 
   void launch(const Frame& frame, std::vector<gpu::Launch>& launches) const override {

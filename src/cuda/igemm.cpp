@@ -71,7 +71,6 @@ class IgemmStep final : public Step {
       state_bytes = tiles * sizeof(std::uint32_t);
     }
     compute = problem.a_element;
-    macs = problem.macs;
   }
 
   void launch(const Frame& frame, std::vector<gpu::Launch>& launches) const override {

@@ -35,7 +35,6 @@ struct IgemmProblem {
   std::int64_t out_batch = 0, table_batch = 0;  ///< elements of the output, and channels, from batch to batch
   std::size_t out_size = 1;                     ///< bytes of an output element
   std::size_t residual_size = 0;                ///< of a residual element; 0: none
-  double macs = 0;
 };
 
 /// Reads a Conv, Linear or MatMul node; or says why this kernel can't compute it.

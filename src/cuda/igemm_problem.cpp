@@ -78,7 +78,6 @@ Result conv_problem(const Request& request) {
   p.axes = {{static_cast<std::uint32_t>(g.groups), 0, p.tap_bytes, p.columns * p.b_pitch}};
   p.out_batch = p.channels;
   p.table_batch = p.channels;
-  p.macs = g.macs();
   const std::int64_t images = kMaxTileRows / g.out_positions() + 2;  // that a tile's rows may span
   if (p.gathers && images * g.in_positions() * p.a_pitch >= kMaxOffset) return "an image is too large";
   return checked(std::move(p));
@@ -94,7 +93,6 @@ Result linear_problem(const Request& request) {
   p.k_bytes = padded(p.geometry.channels) * static_cast<std::int64_t>(size_of(p.a_element));
   p.a_pitch = p.b_pitch = p.a_bytes = p.b_bytes = p.tap_bytes = p.k_bytes;
   p.out_pitch = p.columns;
-  p.macs = p.geometry.macs();
   return checked(std::move(p));
 }
 
@@ -124,8 +122,6 @@ Result matmul_problem(const Request& request) {
   const std::int64_t a_matrix = p.rows * p.a_pitch;
   const std::int64_t b_matrix = b[b.size() - 2] * p.b_pitch;
   p.axes = batch_axes(a, b, out, a_matrix, b_matrix);
-  p.macs = static_cast<double>(p.rows) * static_cast<double>(p.channels) * static_cast<double>(inner);
-  for (const BatchAxis& axis : p.axes) p.macs *= axis.size;
   if (p.axes.size() == 1 && p.axes[0].a == a_matrix && p.axes[0].b == 0) {
     p.rows *= p.axes[0].size;  // one second operand for all: the first's rows simply follow each other
     p.axes.clear();

@@ -272,7 +272,6 @@ Creation create_stem_conv(const Request& request, const Tactic& tactic) {
   step->outputs = {Format::nhwc(request.output_element())};
   step->implementation = fmt::format("stem:{}:{}", s.variant.wgmma ? "wgmma" : "mma", fmt::join(numbers, "x"));
   step->compute = element;
-  step->macs = g.macs();
   return step;
 }
 

@@ -61,7 +61,6 @@ class Step {
   std::size_t state_bytes = 0;
   bool on_host = false;  ///< inputs are copied to the host, run_on_host() is called, outputs are copied back
   bool alias = false;    ///< output 0 is input 0's memory under another shape; launch() appends nothing
-  double macs = 0;       ///< multiply-accumulates, for the floor
 };
 
 /// s8, u8, ... as the graph says; `real` for f32.

@@ -106,7 +106,6 @@ class WgemmStep final : public Step {
     implementation = fmt::format("wgemm {}:{}x{}x{}x{}x{}x{}", form, tile.bm, tile.bn, tile.bk, tile.stages,
                                  tile.warpgroups, tile.cluster);
     compute = problem.input;
-    macs = problem.geometry.macs();
   }
 
   void launch(const Frame& frame, std::vector<gpu::Launch>& launches) const override {
