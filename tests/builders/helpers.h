@@ -35,7 +35,8 @@ void write_two_input_model(const std::string& path);
 /// first, second, head, and the ReLUs.
 void write_outlier_model(const std::string& path);
 
-/// Writes a model whose node "best" no GPU kernel takes: the largest 5000 of x [N, 6000], and their places.
+/// Writes a model whose node "best" no GPU kernel takes: it finds the largest 5000 of x [N, 6000] and their places;
+/// node "head" makes 4 scores of the former.
 void write_large_topk_model(const std::string& path);
 
 /// Batches in memory.

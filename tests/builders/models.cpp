@@ -91,7 +91,9 @@ void write_large_topk_model(const std::string& path) {
   k.add_int64_data(5000);
   add_node(graph, "TopK", "best", {"x", "k"}, "values");
   graph.mutable_node(0)->add_output("places");
-  add_value(*graph.add_output(), "values", 5000);
+  add_weights(graph, "head_w", random_tensor({5000, 4}, 30));
+  add_node(graph, "MatMul", "head", {"values", "head_w"}, "scores");
+  add_value(*graph.add_output(), "scores", 4);
   add_value(*graph.add_output(), "places", 5000);
   graph.mutable_output(1)->mutable_type()->mutable_tensor_type()->set_elem_type(onnx::TensorProto::INT64);
   write_file_atomically(path, model.SerializeAsString());

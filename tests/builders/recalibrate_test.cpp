@@ -252,6 +252,31 @@ TEST_F(Recalibrates, KeepsGpuKernelsOrMakesTheMissingOnes) {
   EXPECT_EQ(after.cuda->batches, before.cuda->batches);
 }
 
+TEST_F(Recalibrates, KeepsOnTheHostWhatTheBuildLeftThere) {
+  if (!gpu::compiler_available()) GTEST_SKIP() << gpu::why_no_compiler();
+  write_large_topk_model(model_);
+  const auto over_x = [](float scale) {
+    std::vector<INT8Calibrator::Batch> batches;
+    for (std::uint32_t i = 0; i < 4; ++i) {
+      batches.push_back({{"x", random_tensor({2, 6000}, i)}});
+      for (float& x : batches.back()["x"].data<float>()) x *= scale;
+    }
+    return std::make_shared<MemoryCalibrator>(batches);
+  };
+  EngineBuilder builder;
+  builder.from_onnx(model_).with_int8(over_x(1)).with_max_batch_size(2).with_accuracy_check(0);
+  builder.with_gpu_archs({"80"}).with_batches({2}).with_cpu_fallback(true).build_and_save(old_);
+  const auto host_nodes = [](const std::string& path) {
+    std::vector<std::string> names;
+    const engine::EngineFile file = engine::load(path);
+    for (const engine::HostNode& host : file.cuda.value().host_nodes) names.push_back(host.node);
+    return names;
+  };
+  ASSERT_EQ(host_nodes(old_), std::vector<std::string>{"best"});
+  EXPECT_TRUE(recalibrate(old_, over_x(2), new_).remarks.empty());
+  EXPECT_EQ(host_nodes(new_), std::vector<std::string>{"best"});
+}
+
 TEST(RecalibratesANetwork, ToFloatIsUndoneByQuantizeAcrossAFile) {
   ir::Graph graph = onnx::read(std::string(XINFER_SOURCE_DIR) + "/models/fashion_mobilenet_v2.onnx", {});
   passes::run_default(graph);
