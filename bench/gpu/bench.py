@@ -57,7 +57,7 @@ def build(a, name, inputs, path):
             data = np.random.default_rng(0).standard_normal(data.shape, dtype=np.float32)
         np.save(os.path.join(a.work, f"{name}.{key}.npy"), data)
         arrays += ["--calib-npy", f"{key}=" + os.path.join(a.work, f"{name}.{key}.npy")]
-    for precision, extra in (("int8", ["--int8", "--check", "4", *arrays]), ("fp16", ["--fp16"])):
+    for precision, extra in (("int8", ["--int8", "--check", "4", "--effort", "0", *arrays]), ("fp16", ["--fp16"])):
         engine = os.path.join(a.work, f"{name}.{precision}.engine")
         command = [a.xinfer, "build", path, *extra, *common, "--json", "-o", engine]
         if a.no_tune:

@@ -86,8 +86,9 @@ class Context {
   void enqueue(gpu::Stream& stream, std::span<const gpu::DevicePointer> inputs,
                std::span<const gpu::DevicePointer> outputs);
 
-  /// Microseconds that each step takes on the device, in the order of Program::infos, launched one by one: the sum is
-  /// larger than the time of a run. Uses the inputs of the last run(), or those at the given addresses.
+  /// Microseconds that each step takes on the device, in the order of Program::infos, each begun when the one before
+  /// has ended: the sum is larger than the time of a run. Uses the inputs of the last run(), or those at the given
+  /// addresses.
   std::vector<double> profile() { return profile(staged_inputs_, staged_outputs_); }
   std::vector<double> profile(std::span<const gpu::DevicePointer> inputs, std::span<const gpu::DevicePointer> outputs);
   /// Microseconds of one run on the device, without copies: the median of `repeats` replays.
@@ -111,7 +112,11 @@ class Context {
   };
   Binding& binding(std::span<const gpu::DevicePointer> inputs, std::span<const gpu::DevicePointer> outputs);
   gpu::DevicePointer address(int buffer, const Binding& binding) const;
-  void launch_item(std::size_t item, const Binding& binding, gpu::Stream& stream);
+  enum class Start : std::uint8_t {
+    kEarly,          ///< while the previous item ends, where the kernel allows it
+    kAfterPrevious,  ///< when the previous item has ended
+  };
+  void launch_item(std::size_t item, const Binding& binding, gpu::Stream& stream, Start start);
   void upload(std::span<const Tensor> inputs);
   Binding& own_binding() { return binding(staged_inputs_, staged_outputs_); }
 

@@ -34,6 +34,7 @@ struct StepInfo {
 struct Choice {
   std::string implementation;
   Tactic tactic;
+  bool operator==(const Choice&) const = default;
 };
 /// Asked for each node; an empty optional leaves the choice to the list.
 using Chooser = std::function<std::optional<Choice>(const Request&)>;

@@ -1,8 +1,10 @@
 #include "cuda/tuner.h"
 
 #include <algorithm>
+#include <limits>
 #include <random>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "cuda/implementations.h"
 
@@ -106,52 +108,81 @@ std::optional<Choice> Tuner::choice_of(const Request& request, int round) const 
   return layer.candidates[static_cast<std::size_t>(round) % layer.candidates.size()];
 }
 
+std::vector<Tuner::Trial> Tuner::trials() const {
+  std::vector<Trial> result;
+  for (int round = 0; round < std::max(1, rounds_); ++round) {
+    Trial trial;
+    CompileOptions options = options_;
+    options.chooser = [&](const Request& request) {
+      const auto layer = layers_.find(layer_name(request));
+      if (layer != layers_.end()) trial.layer_of[request.node.name] = &layer->second;
+      return choice_of(request, round);
+    };
+    trial.program = compile(graph_, batch_, options);
+    result.push_back(std::move(trial));
+  }
+  return result;
+}
+
 std::vector<TunedNode> Tuner::run(const std::function<void()>& round_done) {
   // All programs first, so that their kernels compile together, on all cores.
-  std::vector<std::shared_ptr<const Program>> programs;
+  const std::vector<Trial> all = trials();
   std::vector<gpu::KernelSource> kernels;
-  for (int round = 0; round < std::max(1, rounds_); ++round) {
-    CompileOptions compile_options = options_;
-    compile_options.chooser = [this, round](const Request& request) { return choice_of(request, round); };
-    programs.push_back(compile(graph_, batch_, compile_options));
-    for (gpu::KernelSource& source : programs.back()->kernels()) kernels.push_back(std::move(source));
+  for (const Trial& trial : all) {
+    for (gpu::KernelSource& source : trial.program->kernels()) kernels.push_back(std::move(source));
   }
   state_->compiler().get_all(kernels, state_->device()->arch());
 
-  std::vector<TunedNode> best;
-  std::unordered_map<std::string, std::size_t> index;
+  // What was timed of each kind of layer: equal layers of a network are timed together, which evens noise out.
+  std::map<std::string, std::vector<Timed>> timed;
   std::optional<Outside> outside;
   if (rounds_ > 0) outside = make_outside(*graph_, batch_, state_->device());
-  for (const auto& program : programs) {
-    std::vector<double> times(program->infos.size(), 0.0);
-    if (rounds_ > 0) {
-      Context context(std::make_shared<const LoadedProgram>(program, state_));
-      times = context.profile(outside->inputs, outside->outputs);
+  for (const Trial& trial : all) {
+    if (rounds_ == 0) break;
+    Context context(std::make_shared<const LoadedProgram>(trial.program, state_));
+    const std::vector<double> times = context.profile(outside->inputs, outside->outputs);
+    for (std::size_t i = 0; i < times.size(); ++i) {
+      const StepInfo& info = trial.program->infos[i];
+      const auto layer = trial.layer_of.find(info.node);
+      if (info.choice.empty() || layer == trial.layer_of.end()) continue;
+      note(timed[layer->second->key], {info.choice, info.tactic}, times[i]);
     }
-    for (std::size_t i = 0; i < program->infos.size(); ++i) {
-      const StepInfo& info = program->infos[i];
-      if (info.choice.empty()) continue;
-      const auto [found, added] = index.emplace(info.node, best.size());
-      if (added) best.push_back({info.node, {info.choice, info.tactic}, times[i]});
-      TunedNode& node = best[found->second];
-      if (times[i] < node.microseconds) node = {info.node, {info.choice, info.tactic}, times[i]};
-    }
-    if (rounds_ > 0 && round_done) round_done();
+    if (round_done) round_done();
   }
-  for (TunedNode& node : best) {
-    if (rounds_ > 0) break;
-    for (const char* how : {"alone ", "folds "}) {
-      const auto layer = layers_.find(how + node.node);
-      if (layer != layers_.end() && layer->second.known) node.microseconds = layer->second.known->microseconds;
-    }
+  return choose(all, timed);
+}
+
+void Tuner::note(std::vector<Timed>& candidates, const Choice& choice, double microseconds) {
+  auto found = std::find_if(candidates.begin(), candidates.end(), [&](const Timed& t) { return t.choice == choice; });
+  if (found == candidates.end()) found = candidates.insert(found, {choice, {}});
+  found->microseconds.push_back(microseconds);
+}
+
+std::optional<TunedNode> Tuner::best_of(const StepInfo& info, const Layer& layer,
+                                        std::map<std::string, std::vector<Timed>>& timed) const {
+  if (layer.known) return TunedNode{info.node, layer.known->choice, layer.known->microseconds};
+  std::optional<TunedNode> best;
+  for (Timed& candidate : timed[layer.key]) {
+    std::vector<double>& us = candidate.microseconds;
+    const auto middle = us.begin() + static_cast<std::ptrdiff_t>(us.size() / 2);
+    std::nth_element(us.begin(), middle, us.end());
+    if (!best || *middle < best->microseconds) best = TunedNode{info.node, candidate.choice, *middle};
   }
-  if (cache_ != nullptr) {
-    for (const TunedNode& node : best) {
-      for (const char* how : {"alone ", "folds "}) {
-        const auto layer = layers_.find(how + node.node);
-        if (layer == layers_.end() || layer->second.known) continue;
-        cache_->add(layer->second.key, {node.choice, node.microseconds});
-      }
+  if (best && cache_ != nullptr) cache_->add(layer.key, {best->choice, best->microseconds});
+  return best;
+}
+
+std::vector<TunedNode> Tuner::choose(const std::vector<Trial>& trials,
+                                     std::map<std::string, std::vector<Timed>>& timed) const {
+  std::vector<TunedNode> best;
+  std::unordered_set<std::string> seen;
+  for (const Trial& trial : trials) {  // a node may be folded into another in some of them
+    for (const StepInfo& info : trial.program->infos) {
+      if (info.choice.empty() || !seen.insert(info.node).second) continue;
+      const auto layer = trial.layer_of.find(info.node);
+      std::optional<TunedNode> node;
+      if (layer != trial.layer_of.end()) node = best_of(info, *layer->second, timed);
+      best.push_back(node.value_or(TunedNode{info.node, {info.choice, info.tactic}, 0}));
     }
   }
   return best;

@@ -2,6 +2,7 @@
 // Tuner: times the variants of every node on the GPU at hand and keeps the fastest.
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -44,7 +45,23 @@ class Tuner {
     std::vector<Choice> candidates;
     std::optional<TimedChoice> known;
   };
+  /// The network with one candidate for each layer.
+  struct Trial {
+    std::shared_ptr<const Program> program;
+    std::unordered_map<std::string, const Layer*> layer_of;  // by node
+  };
+  struct Timed {
+    Choice choice;
+    std::vector<double> microseconds;  // of every layer of the kind
+  };
   std::optional<Choice> choice_of(const Request& request, int round) const;
+  std::vector<Trial> trials() const;
+  static void note(std::vector<Timed>& candidates, const Choice& choice, double microseconds);
+  /// The fastest of what was timed for the layer's kind; nothing when nothing was.
+  std::optional<TunedNode> best_of(const StepInfo& info, const Layer& layer,
+                                   std::map<std::string, std::vector<Timed>>& timed) const;
+  std::vector<TunedNode> choose(const std::vector<Trial>& trials,
+                                std::map<std::string, std::vector<Timed>>& timed) const;
 
   std::shared_ptr<const ir::Graph> graph_;
   std::int64_t batch_;

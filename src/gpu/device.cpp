@@ -167,6 +167,11 @@ void Event::record(Stream& stream) {
   check(driver().cuEventRecord(handle_, stream.handle()), "cuEventRecord");
 }
 
+void Event::record_in_graph(Stream& stream) {
+  device_->make_current();
+  check(driver().cuEventRecordWithFlags(handle_, stream.handle(), cu::kEventRecordExternal), "cuEventRecordWithFlags");
+}
+
 void Event::synchronize() {
   device_->make_current();
   check(driver().cuEventSynchronize(handle_), "cuEventSynchronize", "in work enqueued earlier");

@@ -102,6 +102,8 @@ class Event {
   ~Event();
 
   void record(Stream& stream);
+  /// Within Graph::capture() of `stream`: each launch of the graph will record the event when it gets there.
+  void record_in_graph(Stream& stream);
   void synchronize();
   /// Microseconds from this event to `later`; waits for both.
   double elapsed_us(Event& later);

@@ -39,6 +39,7 @@ inline constexpr int kMaxDynamicSharedSizeBytes = 8;
 inline constexpr unsigned kStreamNonBlocking = 1;
 inline constexpr unsigned kEventDefault = 0;
 inline constexpr unsigned kEventDisableTiming = 2;
+inline constexpr unsigned kEventRecordExternal = 1;
 inline constexpr int kCaptureModeThreadLocal = 1;
 
 // Tensor maps
@@ -93,6 +94,7 @@ struct LaunchConfig {
   X(cuEventCreate, (void**, unsigned))                                                                          \
   X(cuEventDestroy_v2, (void*))                                                                                 \
   X(cuEventRecord, (void*, void*))                                                                              \
+  X(cuEventRecordWithFlags, (void*, void*, unsigned))                                                           \
   X(cuEventSynchronize, (void*))                                                                                \
   X(cuEventElapsedTime, (float*, void*, void*))                                                                 \
   X(cuMemGetInfo_v2, (std::size_t*, std::size_t*))                                                              \

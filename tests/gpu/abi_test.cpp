@@ -77,6 +77,7 @@ static_assert(cu::kMaxDynamicSharedSizeBytes == CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SH
 static_assert(cu::kStreamNonBlocking == CU_STREAM_NON_BLOCKING);
 static_assert(cu::kEventDefault == CU_EVENT_DEFAULT);
 static_assert(cu::kEventDisableTiming == CU_EVENT_DISABLE_TIMING);
+static_assert(cu::kEventRecordExternal == CU_EVENT_RECORD_EXTERNAL);
 static_assert(cu::kCaptureModeThreadLocal == CU_STREAM_CAPTURE_MODE_THREAD_LOCAL);
 static_assert(cu::kProgrammaticStreamSerialization == CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION);
 static_assert(cu::kTypeUint8 == CU_TENSOR_MAP_DATA_TYPE_UINT8);
