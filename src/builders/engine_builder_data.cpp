@@ -78,7 +78,7 @@ void EngineBuilder::Impl::balance(Int8Job& job) {
     if (!stats.finite()) return;  // calibration says which tensor and image
   }
   quantize::BalanceResult balanced = quantize::balance(*job.model, channels, options);
-  if (!balanced.rescalings.empty()) job.graph = std::make_shared<ir::Graph>(std::move(balanced.graph));
+  if (balanced.changed) job.graph = std::make_shared<ir::Graph>(std::move(balanced.graph));
   for (quantize::Finding& f : balanced.findings) {
     report.quality.findings.push_back({std::move(f.where), std::move(f.cause), std::move(f.remedy), std::move(f.cost)});
   }

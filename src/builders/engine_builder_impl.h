@@ -67,6 +67,8 @@ struct EngineBuilder::Impl {
   void find_ranges(Int8Job& job, bool use_cache);
   /// Adds to the plan which layers stay in half precision because INT8 measured slower (engine_builder_speed.cpp).
   void leave_out_slow_layers(Int8Job& job);
+  /// By the rule asked for or, in `auto`, by the error that each range causes.
+  void choose_ranges(Int8Job& job);
   quantize::LayerChoices reconstruct(const Int8Job& job, const quantize::PlanOptions& plan);
   /// Chooses precisions inside the accuracy budget, and scores the outcome where there is something to score it by.
   void search(Int8Job& job);

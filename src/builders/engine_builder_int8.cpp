@@ -7,6 +7,7 @@
 #include "builders/engine_builder_impl.h"
 #include "builders/range_table.h"
 #include "builders/stopwatch.h"
+#include "quantize/choose_ranges.h"
 #include "quantize/reconstruct.h"
 
 namespace xinfer::builders {
@@ -45,6 +46,16 @@ void EngineBuilder::Impl::describe(const Int8Job& job) {
   }
 }
 
+void EngineBuilder::Impl::choose_ranges(Int8Job& job) {
+  if (method != RangeMethod::kAuto || job.samples.empty()) {
+    job.ranges = job.table.pick(job.plan.method);
+    return;
+  }
+  quantize::ChosenRanges chosen = quantize::choose_ranges(job.graph, job.table, job.plan, job.samples, threads);
+  job.ranges = std::move(chosen.ranges);
+  job.range_methods = std::move(chosen.methods);
+}
+
 engine::EngineFile EngineBuilder::Impl::build_int8(const std::shared_ptr<const ir::Graph>& model) {
   Int8Job job = start(model);
   survey(job);
@@ -54,7 +65,7 @@ engine::EngineFile EngineBuilder::Impl::build_int8(const std::shared_ptr<const i
 
   Stopwatch watch;
   tell(BuildStage::kQuantize, 0, -1);
-  job.ranges = job.table.pick(job.plan.method);
+  choose_ranges(job);
   leave_out_slow_layers(job);
   job.plan.layers = reconstruct(job, job.plan);
   job.result = quantize::quantize(*job.graph, job.ranges, job.plan);

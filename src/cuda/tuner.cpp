@@ -11,6 +11,9 @@
 namespace xinfer::cuda {
 namespace {
 
+constexpr double kLeastGain = 0.02;
+constexpr double kResolution = 0.1;  // microseconds; of the device's events
+
 /// All variants of all implementations but the last, which is the slow one that takes everything.
 std::vector<Choice> candidates(const Request& request) {
   const auto list = implementations_of(request.node.op);
@@ -162,11 +165,12 @@ std::optional<TunedNode> Tuner::best_of(const StepInfo& info, const Layer& layer
                                         std::map<std::string, std::vector<Timed>>& timed) const {
   if (layer.known) return TunedNode{info.node, layer.known->choice, layer.known->microseconds};
   std::optional<TunedNode> best;
-  for (Timed& candidate : timed[layer.key]) {
+  for (Timed& candidate : timed[layer.key]) {  // in the order of the rules, which decide where times hardly differ
     std::vector<double>& us = candidate.microseconds;
     const auto middle = us.begin() + static_cast<std::ptrdiff_t>(us.size() / 2);
     std::nth_element(us.begin(), middle, us.end());
-    if (!best || *middle < best->microseconds) best = TunedNode{info.node, candidate.choice, *middle};
+    const bool faster = best && *middle < (1 - kLeastGain) * best->microseconds - kResolution;
+    if (!best || faster) best = TunedNode{info.node, candidate.choice, *middle};
   }
   if (best && cache_ != nullptr) cache_->add(layer.key, {best->choice, best->microseconds});
   return best;

@@ -11,6 +11,7 @@
 #include "ir/verifier.h"
 #include "quantize/balance_flow.h"
 #include "quantize/balance_noise.h"
+#include "quantize/migration.h"
 
 namespace xinfer::quantize {
 namespace {
@@ -274,10 +275,10 @@ class Rescaler {
 
   void multiply_rows(NodeId id, const std::vector<float>& scales) {
     const OpType op = graph_.node(id).op;
-    const bool is_norm = op == OpType::kLayerNorm || op == OpType::kGroupNorm;
+    const bool is_norm = op == OpType::kLayerNorm || op == OpType::kGroupNorm || op == OpType::kBinary;
     Tensor weights = parameter(id, 1).clone();
     const std::span<float> w = weights.data<float>();
-    if (is_norm) {
+    if (is_norm) {  // or a migration point: one number a channel
       for (std::size_t c = 0; c < w.size(); ++c) w[c] *= scales[c];
     } else {
       WeightLayout(graph_, graph_.node(id)).for_each([&](std::size_t index, std::size_t row, std::size_t) {
@@ -325,12 +326,25 @@ BalanceResult balance(const Graph& graph, const ChannelRanges& ranges, const Bal
     if (ranges.count(key) != 0) continue;
     throw std::logic_error(fmt::format("balance: '{}' was not measured", graph.value(key.first).name));
   }
-  const ChannelFlow flow = follow_channels(graph, ranges, {options.equalize, options.migrate});
-  Chooser chooser(graph, ranges, flow, options);
+  Graph extended = graph;
+  ChannelRanges known = ranges;
+  FlowOptions follow{options.equalize, options.migrate, {}};
+  std::vector<MigrationPoint> points;
+  if (options.migrate) {
+    ChannelFlow without = follow_channels(graph, ranges, follow);
+    points = add_migration_points(extended, without, known);
+    for (const MigrationPoint& point : points) follow.points.insert(point.node);
+  }
+  const ChannelFlow flow = follow_channels(extended, known, follow);
+  Chooser chooser(extended, known, flow, options);
   chooser.run();
   BalanceResult result;
-  result.graph = Rescaler(graph, flow, chooser.scales()).run();
+  result.graph = Rescaler(extended, flow, chooser.scales()).run();
+  const bool lifted = lift_points(result.graph, points, known);
+  remove_idle_points(result.graph, points);
+  if (!points.empty()) ir::verify(result.graph, "migration");
   result.rescalings = chooser.take_rescalings();
+  result.changed = lifted || !result.rescalings.empty();
   for (const Rescaling& r : result.rescalings) {
     if (r.sqnr_after - r.sqnr_before > kFindingGain || r.range_ratio > kFindingRatio) {
       result.findings.push_back(finding_for(r));

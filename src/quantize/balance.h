@@ -32,7 +32,9 @@ struct Rescaling {
 };
 
 struct BalanceResult {
-  ir::Graph graph;                    ///< verified; nodes and values keep names and ids, new constants come last
+  /// Verified; nodes and values keep names and ids, new constants and the nodes of migration points come last.
+  ir::Graph graph;
+  bool changed = false;               ///< the graph differs from the one given
   std::vector<Rescaling> rescalings;  ///< in graph order
   std::vector<Finding> findings;      ///< of rescalings that gained more than 6 dB, or with a range ratio above 16
 };

@@ -66,7 +66,7 @@ class Flow {
         return pass(node, of(node.inputs[0]), {attrs.kind, attrs.alpha, attrs.beta});
       }
       case OpType::kBinary:
-        return binary(node);
+        return options_.points.contains(id) ? point(id) : binary(node);
       case OpType::kAttention:
         return attention(node);
       default:
@@ -163,6 +163,14 @@ class Flow {
                           node.as<ir::NormAttrs>().axis + 1 == static_cast<std::int64_t>(shape(y).rank());
     if (!one_axis) return;
     start(id, y, axis, options_.migrate);
+    if (scaled(y)) flow_.writers.push_back(id);
+  }
+
+  void point(NodeId id) {
+    const Node& node = graph_.node(id);
+    freeze_inputs(node);
+    const ValueId y = node.outputs[0];
+    start(id, y, shape(y).rank() - 1, options_.migrate);
     if (scaled(y)) flow_.writers.push_back(id);
   }
 

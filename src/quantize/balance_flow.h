@@ -2,6 +2,7 @@
 // The flow of channel scales through a graph: which channels must be scaled alike, who can take a scale into its
 // parameters, and where a scale would change the result.
 
+#include <set>
 #include <vector>
 
 #include "ir/graph.h"
@@ -11,8 +12,9 @@
 namespace xinfer::quantize {
 
 struct FlowOptions {
-  bool equalize = true;  ///< scales may start at convolutions and linear layers
-  bool migrate = true;   ///< ... and at normalisations, and may pass through attention
+  bool equalize = true;              ///< scales may start at convolutions and linear layers
+  bool migrate = true;               ///< ... and at normalisations, and may pass through attention
+  std::set<ir::NodeId> points = {};  ///< ... and at these products with a constant (migration.h)
 };
 
 struct ChannelFlow {

@@ -98,7 +98,8 @@ bool ChannelStats::finite() const {
 }
 
 std::size_t channel_axis(OpType op, std::size_t rank) {
-  return op == OpType::kLinear || op == OpType::kLayerNorm ? rank - 1 : 1;
+  const bool last = op == OpType::kLinear || op == OpType::kLayerNorm || op == OpType::kBinary;
+  return last ? rank - 1 : 1;
 }
 
 std::vector<ChannelKey> channels_to_measure(const Graph& graph) {

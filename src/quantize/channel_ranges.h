@@ -32,8 +32,8 @@ struct ChannelStats {
 using ChannelKey = std::pair<ir::ValueId, std::size_t>;
 using ChannelRanges = std::map<ChannelKey, ChannelStats>;
 
-/// Axis of the channels in what a layer of operator `op` reads and writes: the last one for Linear and LayerNorm, 1 for
-/// every other operator.
+/// Axis of the channels in what a layer of operator `op` reads and writes: the last one for Linear, LayerNorm and the
+/// products of migration points, 1 for every other operator.
 std::size_t channel_axis(ir::OpType op, std::size_t rank);
 
 /// What measure_channels() measures: data and outputs of Conv, ConvTranspose and Linear, and outputs of operators that

@@ -12,6 +12,7 @@
 #include "quantize/placement.h"
 #include "quantize/sample_runner.h"
 #include "quantize/scales.h"
+#include "quantize/visible_rows.h"
 
 namespace xinfer::quantize {
 namespace {
@@ -23,18 +24,20 @@ using ir::ValueId;
 using FloatMatrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
 constexpr Eigen::Index kProjections = 32;
-constexpr std::int64_t kMostRows = 1024;
+constexpr std::int64_t kMostRows = 4096;
 constexpr std::int64_t kFewestRows = 64;
-constexpr std::int64_t kMostNumbers = std::int64_t{1} << 20;  // of one reader's rows
+constexpr double kClearGain = 0.97, kClearGainOfTokens = 0.25;  // of what the first candidate costs
+constexpr std::int64_t kMostNumbers = std::int64_t{1} << 21;   // of one reader's rows
 
 // One layer that reads the tensor.
 struct Reader {
   NodeId node = ir::kNone;
   LayerShape shape;
+  bool by_row = false;
   std::int64_t rows_each = 0;  // for each sample
   FloatMatrix rows;            // (samples * rows_each, columns)
   FloatMatrix weights;         // (columns, kProjections)
-  double signal = 0;           // of the sums, through the projections
+  std::vector<double> signal;  // of the sums, through the projections: of each row, or of all together
 };
 
 // splitmix64 (S. Vigna).
@@ -62,11 +65,18 @@ FloatMatrix project(const Tensor& weights, const LayerShape& shape) {
   return result;
 }
 
-// Sum of squares around the columns' means: a constant error goes into the bias.
-double spread(const FloatMatrix& sums) {
-  return (sums.rowwise() - Eigen::RowVectorXf(sums.colwise().mean())).cast<double>().squaredNorm();
+// Sums of squares around the columns' means (a constant error goes into the bias): of each row, or of all together.
+//
+// Rows of a linear layer are tokens or samples, which normalisations behind it bring to one size: each counts by its
+// own signal. Rows of a convolution are pixels of one picture, and count together.
+std::vector<double> spread(const Reader& reader, const FloatMatrix& sums) {
+  const FloatMatrix centred = sums.rowwise() - Eigen::RowVectorXf(sums.colwise().mean());
+  if (!reader.by_row) return {centred.cast<double>().squaredNorm()};
+  const Eigen::VectorXd rows = centred.cast<double>().rowwise().squaredNorm();
+  return {rows.begin(), rows.end()};
 }
 
+// Noise for signal.
 double error_of(const Reader& reader, float threshold, Grid grid) {
   const auto levels = static_cast<float>(levels_of(grid));
   const float scale = threshold / levels;
@@ -74,7 +84,13 @@ double error_of(const Reader& reader, float threshold, Grid grid) {
   const float lowest = grid == Grid::kSigned ? -levels - 1 : 0.0F;
   const FloatMatrix error = reader.rows.unaryExpr(
       [=](float x) { return std::clamp(std::nearbyint(x * inverse), lowest, levels) * scale - x; });
-  return spread(error * reader.weights);
+  const std::vector<double> noise = spread(reader, error * reader.weights);
+  double sum = 0;
+  for (std::size_t i = 0; i < noise.size(); ++i) {
+    const double ratio = reader.signal[i] > 0 ? noise[i] / reader.signal[i] : 0;
+    sum += ratio * ratio;
+  }
+  return std::sqrt(sum / static_cast<double>(noise.size()));
 }
 
 class Chooser {
@@ -87,6 +103,7 @@ class Chooser {
         plan_(plan),
         samples_(samples),
         threads_(threads),
+        visible_(SampleRunner(graph, threads), samples),
         never_negative_(never_negative(*graph)) {}
 
   ChosenRanges run() {
@@ -131,6 +148,7 @@ class Chooser {
       Reader reader;
       reader.node = id;
       reader.shape = *shape;
+      reader.by_row = graph_.node(id).op == ir::OpType::kLinear;
       const std::int64_t most = std::clamp(kMostNumbers / shape->columns(), kFewestRows, kMostRows);
       const auto count = static_cast<std::int64_t>(samples_.size());
       reader.rows_each = std::min(shape->positions, std::max<std::int64_t>(1, most / count));
@@ -153,16 +171,24 @@ class Chooser {
       if (found == by_input.end()) return;
       for (Reader* reader : found->second) {
         const auto block = static_cast<std::size_t>(reader->rows_each * reader->shape.columns());
-        gather_rows(graph_, graph_.node(reader->node), tensor, 1.0F,
-                    pick_positions(reader->shape.positions, reader->rows_each, s),
+        gather_rows(graph_, graph_.node(reader->node), tensor, 1.0F, rows_of(s, *reader),
                     std::span(reader->rows.data() + s * block, block));
       }
     });
     parallel_for(all.size(), threads_, [&](std::size_t i) {
       Reader& reader = *all[i];
       reader.weights = project(*graph_.value(graph_.node(reader.node).inputs[1]).constant, reader.shape);
-      reader.signal = spread(reader.rows * reader.weights);
+      reader.signal = spread(reader, reader.rows * reader.weights);
     });
+  }
+
+  // As many as there is room for, over again where fewer are visible.
+  std::vector<std::int64_t> rows_of(std::size_t sample, const Reader& reader) const {
+    std::vector<std::int64_t> rows = visible_.pick(sample, reader.shape.positions, reader.rows_each);
+    const std::size_t seen = rows.size();
+    rows.resize(static_cast<std::size_t>(reader.rows_each));
+    for (std::size_t i = seen; i < rows.size(); ++i) rows[i] = rows[i - seen];
+    return rows;
   }
 
   std::pair<Range, std::string_view> choose(const std::string& name) const {
@@ -175,22 +201,26 @@ class Chooser {
       float threshold;
       std::string_view method;
     };
-    // The order decides ties, and near-ties go to the first: the tensor's own least error.
-    std::vector<Candidate> candidates{{proposed[static_cast<std::size_t>(RangeMethod::kMse) - 1], "mse"}};
-    for (const RangeMethod method : {RangeMethod::kMinMax, RangeMethod::kPercentile, RangeMethod::kEntropy}) {
-      candidates.push_back({proposed[static_cast<std::size_t>(method) - 1], name_of(method)});
+    // The first is what a tensor gets unless another gains clearly, since the rows are a sample: pixels are many, so
+    // the tensor's own least error; tokens with the largest values are rare, and ruin their sentence when clipped.
+    const bool by_row = std::ranges::any_of(readers_.at(name), &Reader::by_row);
+    const double clear = by_row ? kClearGainOfTokens : kClearGain;
+    std::vector<RangeMethod> order{RangeMethod::kMse, RangeMethod::kMinMax, RangeMethod::kPercentile,
+                                   RangeMethod::kEntropy};
+    if (by_row) std::swap(order[0], order[1]);
+    std::vector<Candidate> candidates;
+    for (const RangeMethod rule : order) {
+      candidates.push_back({proposed[static_cast<std::size_t>(rule) - 1], name_of(rule)});
     }
     const float largest = proposed[static_cast<std::size_t>(RangeMethod::kMinMax) - 1];
     for (int i = 1; i <= 16; ++i) candidates.push_back({largest * std::exp2(-static_cast<float>(i) / 4), "tuned"});
     const auto cost = [&](float threshold) {
       double sum = 0;
-      for (const Reader& reader : readers_.at(name)) {
-        if (reader.signal > 0) sum += error_of(reader, threshold, grid) / reader.signal;
-      }
+      for (const Reader& reader : readers_.at(name)) sum += error_of(reader, threshold, grid);
       return sum;
     };
     Candidate best = candidates.front();
-    double least = cost(best.threshold) * 0.97;  // the rows are a sample: only a clear gain counts
+    double least = cost(best.threshold) * clear;
     for (const Candidate& candidate : candidates) {
       if (!(candidate.threshold > 0)) continue;
       const double here = cost(candidate.threshold);
@@ -199,7 +229,7 @@ class Chooser {
         best = candidate;
       }
     }
-    Range range = known.pick(RangeMethod::kMse);
+    Range range = known.pick(order[0]);
     range.threshold = is_unsigned ? std::max(range.threshold, best.threshold) : best.threshold;
     if (is_unsigned) range.unsigned_threshold = best.threshold;
     return {range, best.method};
@@ -211,6 +241,7 @@ class Chooser {
   const PlanOptions& plan_;
   std::span<const Sample> samples_;
   int threads_;
+  const VisibleRows visible_;
   const std::vector<bool> never_negative_;
   std::map<std::string, std::vector<Reader>> readers_;  // by the tensor that owns the range
 };

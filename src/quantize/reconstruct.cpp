@@ -11,6 +11,8 @@
 #include "quantize/parallel.h"
 #include "quantize/plan.h"
 #include "quantize/round_weights.h"
+#include "quantize/sample_runner.h"
+#include "quantize/visible_rows.h"
 
 namespace xinfer::quantize {
 namespace {
@@ -43,6 +45,7 @@ class Reconstructor {
         quantized_(quantized),
         samples_(samples),
         options_(options),
+        visible_(SampleRunner(std::make_shared<Graph>(float_graph), options.threads), samples),
         float_walk_(float_graph, samples, options.threads),
         quantized_walk_(quantized, samples, options.threads) {
     for (const NodeId id : float_.order()) float_nodes_.emplace(float_.node(id).name, id);
@@ -83,14 +86,24 @@ class Reconstructor {
     const std::int64_t wanted = std::clamp(4 * shape.k, kFewestRows, kMostRows);
     const auto samples = static_cast<std::int64_t>(samples_.size());
     const std::int64_t each = std::min(shape.positions, (wanted + samples - 1) / samples);
-    const auto block = static_cast<std::size_t>(each * shape.columns());
-    Rows rows{each * samples, std::vector<float>(block * samples_.size()), std::vector<float>(block * samples_.size())};
+    std::vector<std::vector<std::int64_t>> positions;
+    std::vector<std::size_t> begins;
+    Rows rows;
+    for (std::size_t s = 0; s < samples_.size(); ++s) {
+      begins.push_back(static_cast<std::size_t>(rows.count * shape.columns()));
+      positions.push_back(visible_.pick(s, shape.positions, each));
+      rows.count += static_cast<std::int64_t>(positions.back().size());
+    }
+    const auto numbers = static_cast<std::size_t>(rows.count * shape.columns());
+    rows.exact.resize(numbers);
+    rows.given.resize(numbers);
     const float scale = quantized_.value(node.inputs[0]).quantization->scale();
     parallel_for(samples_.size(), options_.threads, [&](std::size_t s) {
-      const std::vector<std::int64_t> positions = pick_positions(shape.positions, each, s);
-      const auto part = [&](std::vector<float>& all) { return std::span(all).subspan(s * block, block); };
-      gather_rows(float_, float_node, float_walk_.value(s, float_node.inputs[0]), 1.0F, positions, part(rows.exact));
-      gather_rows(quantized_, node, quantized_walk_.value(s, node.inputs[0]), scale, positions, part(rows.given));
+      const auto part = [&](std::vector<float>& all) {
+        return std::span(all).subspan(begins[s], positions[s].size() * static_cast<std::size_t>(shape.columns()));
+      };
+      gather_rows(float_, float_node, float_walk_.value(s, float_node.inputs[0]), 1.0F, positions[s], part(rows.exact));
+      gather_rows(quantized_, node, quantized_walk_.value(s, node.inputs[0]), scale, positions[s], part(rows.given));
     });
     return rows;
   }
@@ -170,6 +183,7 @@ class Reconstructor {
   Graph& quantized_;
   std::span<const Sample> samples_;
   const ReconstructOptions& options_;
+  const VisibleRows visible_;
   GraphWalk float_walk_;
   GraphWalk quantized_walk_;
   std::map<std::string, NodeId> float_nodes_;

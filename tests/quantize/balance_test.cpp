@@ -329,16 +329,72 @@ TEST(Balance, StopsAtOtherActivations) {
   }
 }
 
-TEST(Balance, StopsWhereAResidualCannotFollow) {
-  // After its normalisation a transformer may add: the sum goes through the next normalisation.
+// What a transformer that normalises behind its sums has: the sum goes through the next normalisation.
+Net residual_net(UnaryKind activation = UnaryKind::kGelu) {
   Net net;
   const auto norm = net.layer_norm("norm", net.input("x", {ir::Dim::n(), 10, 16}));
-  const auto up = net.linear("up", norm, 32, UnaryKind::kGelu);
+  const auto up = net.linear("up", norm, 32, activation);
   const auto down = net.linear("down", up, 16, UnaryKind::kIdentity, norm);
   net.done({net.layer_norm("norm2", down)});
   for (const char* name : {"norm.scale", "norm.bias"}) constant(net.graph, name)[5] *= 100.0F;
   stretch_input(net.graph, "up", 5, 16, 0.01F);
-  expect_left_alone(net.graph);
+  return net;
+}
+
+TEST(Balance, AddsAPointWhereAResidualCannotFollow) {
+  const Net net = residual_net(UnaryKind::kTanh);
+  const BalanceResult result = expect_rescaled(net.graph);
+  EXPECT_TRUE(result.changed);
+  const ir::ValueId point = result.graph.find_value("norm.migrated");
+  ASSERT_NE(point, ir::kNone);
+  const auto reader = [&](const char* name) {
+    return result.graph.node(result.graph.value(result.graph.find_value(name)).producer);
+  };
+  EXPECT_EQ(reader("up").inputs[0], point);
+  EXPECT_EQ(reader("down").inputs[3], result.graph.find_value("norm")) << "the sum reads what was written";
+  const double before = int8_sqnr(net.graph, net.graph, RangeMethod::kMinMax);
+  EXPECT_GT(int8_sqnr(net.graph, result.graph, RangeMethod::kMinMax), before + 10);
+}
+
+TEST(Balance, AddsNoPointWithoutMigration) {
+  const Net net = residual_net();
+  BalanceOptions options;
+  options.migrate = false;
+  const BalanceResult result = balance_on_samples(net.graph, options);
+  EXPECT_FALSE(result.changed);
+  EXPECT_EQ(result.graph.value_count(), net.graph.value_count());
+}
+
+TEST(Balance, LiftsWhatFallsALittleBelowZero) {
+  for (const UnaryKind kind : {UnaryKind::kGelu, UnaryKind::kGeluTanh, UnaryKind::kSilu, UnaryKind::kMish}) {
+    Net net;
+    const auto x = net.input("x", {ir::Dim::n(), 10, 16});
+    net.done({net.linear("down", net.linear("up", x, 32, kind), 16)});
+    for (float& w : constant(net.graph, "up.weight")) w *= 4;  // far above zero
+    const BalanceResult result = balance_on_samples(net.graph);
+    EXPECT_TRUE(result.changed) << name_of(kind);
+    const std::vector<Sample> samples = samples_for(net.graph);
+    EXPECT_GT(sqnr_db(outputs_of(net.graph, samples), outputs_of(result.graph, samples)), 110) << "but for rounding";
+    const ir::ValueId lifted = result.graph.find_value("up.lifted");
+    ASSERT_NE(lifted, ir::kNone) << name_of(kind);
+    EXPECT_EQ(result.graph.node(result.graph.value(result.graph.find_value("down")).producer).inputs[0], lifted);
+    for (const auto& outputs : SampleRunner(std::make_shared<ir::Graph>(result.graph), 1).run(samples)) {
+      EXPECT_EQ(outputs.size(), 1U);
+    }
+    const double before = int8_sqnr(net.graph, net.graph, RangeMethod::kMinMax);
+    const double after = int8_sqnr(net.graph, result.graph, RangeMethod::kMinMax);
+    EXPECT_GT(after, before + 2) << name_of(kind);
+  }
+}
+
+TEST(Balance, LiftsNothingThatGainsNoRange) {
+  Net net;
+  const auto x = net.input("x", {ir::Dim::n(), 10, 16});
+  net.done({net.linear("down", net.linear("up", x, 32, UnaryKind::kGelu), 16)});
+  for (const char* name : {"up.weight", "up.bias"}) {
+    for (float& w : constant(net.graph, name)) w *= 0.1F;  // as far below zero as above
+  }
+  EXPECT_EQ(balance_on_samples(net.graph).graph.find_value("up.lifted"), ir::kNone);
 }
 
 TEST(Balance, LeavesQueriesAndKeysAlone) {
@@ -430,7 +486,7 @@ TEST(BalanceStress, LayerNormWithAnOutlierChannel) {
   net.done({net.linear("down", hidden, 32, UnaryKind::kIdentity, x)});
   for (const char* name : {"norm.scale", "norm.bias"}) constant(net.graph, name)[11] *= 1000.0F;
   stretch_input(net.graph, "up", 11, 32, 1e-3F);
-  const ir::Graph balanced = expect_rescaled(net.graph).graph;
+  const ir::Graph balanced = balance_on_samples(net.graph).graph;
   for (const RangeMethod method : {RangeMethod::kMinMax, RangeMethod::kMse}) {
     const double before = int8_sqnr(net.graph, net.graph, method);
     const double after = int8_sqnr(net.graph, balanced, method);
