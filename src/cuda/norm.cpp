@@ -19,7 +19,6 @@ struct LayerNormArgs {
 
 constexpr std::int64_t kWarpColumns = 1024;   // rows up to here have one warp each
 constexpr std::int64_t kBlockColumns = 8192;  // and up to here stay in registers
-constexpr std::uint32_t kBlocksAtOnce = 5;    // on a multiprocessor: about 100 registers a thread
 constexpr int kWarpBlock = 128, kRowBlock = 256, kLongBlock = 512;
 
 std::int64_t product(const Dims& dims, std::size_t begin, std::size_t end) {
@@ -32,11 +31,7 @@ class LayerNormStep final : public Step {
   void launch(const Frame& frame, std::vector<gpu::Launch>& launches) const override {
     if (args.rows == 0 || args.columns == 0) return;
     gpu::Launch launch;
-    // As many blocks as run at a time, all with the same number of turns.
-    const std::uint32_t blocks = (args.rows + rows_of_block - 1) / rows_of_block;
-    const std::uint32_t at_once = static_cast<std::uint32_t>(frame.sm_count) * kBlocksAtOnce;
-    const std::uint32_t turns = takes_turns ? (blocks + at_once - 1) / at_once : 1;
-    launch.grid.x = (blocks + turns - 1) / turns;
+    launch.grid.x = (args.rows + rows_of_block - 1) / rows_of_block;
     launch.block.x = threads;
     launch.dependent = true;
     LayerNormArgs a = args;
@@ -54,7 +49,6 @@ class LayerNormStep final : public Step {
 
   LayerNormArgs args;
   std::uint32_t rows_of_block = 1, threads = kRowBlock;
-  bool takes_turns = false;  ///< the kernel: else a block has one set of rows
   int resident_scale = -1, resident_bias = -1;
 };
 
@@ -117,7 +111,6 @@ Creation create_layer_norm(const Request& request, const Tactic&) {
   step->rows_of_block = step->threads / static_cast<std::uint32_t>(row_threads);
   source.define("XI_ROW_THREADS", row_threads);
   source.define("XI_THREADS", step->threads);
-  step->takes_turns = registers;
   if (registers) {
     const std::int64_t at_once = std::int64_t{row_threads} * width;
     source.define("XI_VECTORS", (out_pitch + at_once - 1) / at_once);

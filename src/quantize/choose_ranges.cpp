@@ -27,7 +27,7 @@ constexpr Eigen::Index kProjections = 32;
 constexpr std::int64_t kMostRows = 4096;
 constexpr std::int64_t kFewestRows = 64;
 constexpr double kClearGain = 0.97, kClearGainOfTokens = 0.25;  // of what the first candidate costs
-constexpr std::int64_t kMostNumbers = std::int64_t{1} << 21;   // of one reader's rows
+constexpr std::int64_t kMostNumbers = std::int64_t{1} << 21;    // of one reader's rows
 
 // One layer that reads the tensor.
 struct Reader {

@@ -20,20 +20,15 @@ struct LayerNormArgs {
   float step;
 };
 
-/// Of columns that may lie behind the last one: scale and bias are padded.
-__device__ __forceinline__ void load_parameters(const LayerNormArgs& a, u32 column, float (&scale)[XI_WIDTH],
-                                                float (&bias)[XI_WIDTH]) {
+__device__ __forceinline__ void write_normal(const LayerNormArgs& a, XI_OUT_T* y, u32 column, float (&v)[XI_WIDTH],
+                                             float mean, float inverse) {
+  float scale[XI_WIDTH], bias[XI_WIDTH];
 #if XI_SCALE
-  if (column < a.out_pitch) load_floats(a.scale + column, scale);
+  load_floats(a.scale + column, scale);
 #endif
 #if XI_BIAS
-  if (column < a.out_pitch) load_floats(a.bias + column, bias);
+  load_floats(a.bias + column, bias);
 #endif
-}
-
-__device__ __forceinline__ void write_normal(const LayerNormArgs& a, XI_OUT_T* y, u32 column, float (&v)[XI_WIDTH],
-                                             const float (&scale)[XI_WIDTH], const float (&bias)[XI_WIDTH], float mean,
-                                             float inverse) {
 #pragma unroll
   for (int j = 0; j < XI_WIDTH; ++j) {
     float normal = (v[j] - mean) * inverse;
@@ -50,69 +45,52 @@ __device__ __forceinline__ void write_normal(const LayerNormArgs& a, XI_OUT_T* y
 }
 
 #ifdef XI_VECTORS
-using Share = Raw<XI_WIDTH, XI_IN_T>[XI_VECTORS];  // what one thread has of a row
-
-__device__ __forceinline__ void load_share(const LayerNormArgs& a, u32 row, u32 lane, Share& share) {
-  const XI_IN_T* x = a.x + static_cast<u64>(row) * a.in_pitch;
-#pragma unroll
-  for (int i = 0; i < XI_VECTORS; ++i) {
-    const u32 column = (i * XI_ROW_THREADS + lane) * XI_WIDTH;
-    if (column < a.columns) load_raw(x + column, share[i]);
-  }
-}
-
-/// Rows that fit into registers. XI_ROW_THREADS threads share a row; they take every so many rows, load the next while
-/// they work on one, and keep scale and bias.
+/// Rows that fit into registers: block i has rows [i, i + 1) * XI_THREADS / XI_ROW_THREADS.
 extern "C" __global__ void __launch_bounds__(XI_THREADS) layer_norm(const LayerNormArgs a) {
   __shared__ float shared[32];
   constexpr u32 kRows = XI_THREADS / XI_ROW_THREADS;
   const u32 lane = threadIdx.x % XI_ROW_THREADS;
-  u32 row = blockIdx.x * kRows + threadIdx.x / XI_ROW_THREADS;
+  const u32 row = blockIdx.x * kRows + threadIdx.x / XI_ROW_THREADS;
   wait_for_previous();
   launch_next();
   if (row >= a.rows) return;  // a whole warp; a block that shares a row always has one
-  Share share = {};
-  load_share(a, row, lane, share);
-  float scale[XI_VECTORS][XI_WIDTH], bias[XI_VECTORS][XI_WIDTH];
+  const XI_IN_T* x = a.x + static_cast<u64>(row) * a.in_pitch;
+  XI_OUT_T* y = a.y + static_cast<u64>(row) * a.out_pitch;
+  float v[XI_VECTORS][XI_WIDTH];
+  float sum = 0;
 #pragma unroll
   for (int i = 0; i < XI_VECTORS; ++i) {
     const u32 column = (i * XI_ROW_THREADS + lane) * XI_WIDTH;
-    load_parameters(a, column, scale[i], bias[i]);
+#pragma unroll
+    for (int j = 0; j < XI_WIDTH; ++j) v[i][j] = 0;
+    if (column < a.columns) load_floats(x + column, v[i]);
+  }
+#pragma unroll
+  for (int i = 0; i < XI_VECTORS; ++i) {
+    const u32 column = (i * XI_ROW_THREADS + lane) * XI_WIDTH;
+#pragma unroll
+    for (int j = 0; j < XI_WIDTH; ++j) {
+      if (column + j < a.columns) sum += v[i][j];
+    }
   }
   const float count = static_cast<float>(a.columns);
-  for (; row < a.rows; row += gridDim.x * kRows) {
-    float v[XI_VECTORS][XI_WIDTH];
-    float sum = 0;
+  const float mean = reduce_row<Sum, XI_ROW_THREADS>(sum, shared) / count;
+  float squares = 0;
 #pragma unroll
-    for (int i = 0; i < XI_VECTORS; ++i) {
-      const u32 column = (i * XI_ROW_THREADS + lane) * XI_WIDTH;
-      to_floats(share[i], v[i]);
+  for (int i = 0; i < XI_VECTORS; ++i) {
+    const u32 column = (i * XI_ROW_THREADS + lane) * XI_WIDTH;
 #pragma unroll
-      for (int j = 0; j < XI_WIDTH; ++j) {
-        if (column + j < a.columns) sum += v[i][j];
-      }
+    for (int j = 0; j < XI_WIDTH; ++j) {
+      const float difference = v[i][j] - mean;
+      if (column + j < a.columns) squares = fmaf(difference, difference, squares);
     }
-    const u32 next = row + gridDim.x * kRows;
-    if (next < a.rows) load_share(a, next, lane, share);
-    const float mean = reduce_row<Sum, XI_ROW_THREADS>(sum, shared) / count;
-    float squares = 0;
+  }
+  const float variance = reduce_row<Sum, XI_ROW_THREADS>(squares, shared) / count;
+  const float inverse = 1.0f / sqrtf(variance + a.epsilon);
 #pragma unroll
-    for (int i = 0; i < XI_VECTORS; ++i) {
-      const u32 column = (i * XI_ROW_THREADS + lane) * XI_WIDTH;
-#pragma unroll
-      for (int j = 0; j < XI_WIDTH; ++j) {
-        const float difference = v[i][j] - mean;
-        if (column + j < a.columns) squares = fmaf(difference, difference, squares);
-      }
-    }
-    const float variance = reduce_row<Sum, XI_ROW_THREADS>(squares, shared) / count;
-    const float inverse = 1.0f / sqrtf(variance + a.epsilon);
-    XI_OUT_T* y = a.y + static_cast<u64>(row) * a.out_pitch;
-#pragma unroll
-    for (int i = 0; i < XI_VECTORS; ++i) {
-      const u32 column = (i * XI_ROW_THREADS + lane) * XI_WIDTH;
-      if (column < a.out_pitch) write_normal(a, y, column, v[i], scale[i], bias[i], mean, inverse);
-    }
+  for (int i = 0; i < XI_VECTORS; ++i) {
+    const u32 column = (i * XI_ROW_THREADS + lane) * XI_WIDTH;
+    if (column < a.out_pitch) write_normal(a, y, column, v[i], mean, inverse);
   }
 }
 #endif
@@ -149,9 +127,8 @@ extern "C" __global__ void __launch_bounds__(XI_THREADS) layer_norm_long(const L
   const float variance = reduce_row<Sum, XI_THREADS>(squares, shared) / count;
   const float inverse = 1.0f / sqrtf(variance + a.epsilon);
   for (u32 column = first; column < a.out_pitch; column += XI_THREADS * XI_WIDTH) {
-    float v[XI_WIDTH] = {}, scale[XI_WIDTH], bias[XI_WIDTH];
+    float v[XI_WIDTH] = {};
     if (column < a.columns) load_floats(x + column, v);
-    load_parameters(a, column, scale, bias);
-    write_normal(a, y, column, v, scale, bias, mean, inverse);
+    write_normal(a, y, column, v, mean, inverse);
   }
 }

@@ -3,38 +3,21 @@
 // of results to the output's type.
 #include "common.cuh"
 
-/// kCount (1 or 8) elements as they lie in memory: what was loaded need not be there yet.
+/// kCount (1 or 8) elements as floats; 8 of them start at a multiple of 16 bytes (8 for one-byte types).
 template <int kCount, class T>
-struct Raw {
-  static_assert(kCount == 8 && (sizeof(T) == 2 || sizeof(T) == 4));
-  Vector16 parts[kCount * sizeof(T) / 16];
-};
-template <class T>
-struct Raw<1, T> {
-  T value;
-};
-
-/// 8 elements start at a multiple of 16 bytes.
-template <int kCount, class T>
-__device__ __forceinline__ void load_raw(const T* from, Raw<kCount, T>& to) {
+__device__ __forceinline__ void load_floats(const T* from, float (&to)[kCount]) {
+  static_assert(kCount == 1 || kCount == 8);
   if constexpr (kCount == 1) {
-    to.value = *from;
+    to[0] = to_float(*from);
   } else {
+    static_assert(sizeof(T) == 2 || sizeof(T) == 4);
+    constexpr int kVectors = kCount * sizeof(T) / 16;
+    Vector16 parts[kVectors];
 #pragma unroll
-    for (int i = 0; i < static_cast<int>(kCount * sizeof(T) / 16); ++i) {
-      to.parts[i] = reinterpret_cast<const Vector16*>(from)[i];
-    }
-  }
-}
-
-template <int kCount, class T>
-__device__ __forceinline__ void to_floats(const Raw<kCount, T>& from, float (&to)[kCount]) {
-  if constexpr (kCount == 1) {
-    to[0] = to_float(from.value);
-  } else {
+    for (int i = 0; i < kVectors; ++i) parts[i] = reinterpret_cast<const Vector16*>(from)[i];
 #pragma unroll
-    for (int i = 0; i < static_cast<int>(kCount * sizeof(T) / 16); ++i) {
-      const u32 words[4] = {from.parts[i].x, from.parts[i].y, from.parts[i].z, from.parts[i].w};
+    for (int i = 0; i < kVectors; ++i) {
+      const u32 words[4] = {parts[i].x, parts[i].y, parts[i].z, parts[i].w};
 #pragma unroll
       for (int j = 0; j < 4; ++j) {
         if constexpr (sizeof(T) == 4) {
@@ -46,14 +29,6 @@ __device__ __forceinline__ void to_floats(const Raw<kCount, T>& from, float (&to
       }
     }
   }
-}
-
-/// kCount (1 or 8) elements as floats; 8 of them start at a multiple of 16 bytes.
-template <int kCount, class T>
-__device__ __forceinline__ void load_floats(const T* from, float (&to)[kCount]) {
-  Raw<kCount, T> raw;
-  load_raw(from, raw);
-  to_floats(raw, to);
 }
 
 template <int kCount, class T>
