@@ -215,12 +215,14 @@ class Chooser {
       most_gain = decibels(after) - decibels(before[i]);
       const auto chosen = std::find_if(layers[i].factors().begin(), layers[i].factors().end(),
                                        [&](Factor f) { return !flow_.factors.frozen(f); });
-      most = {graph_.node(flow_.factors.writer(*chosen)).name,
+      const Node& writer = graph_.node(flow_.factors.writer(*chosen));
+      most = {writer.name,
               graph_.node(layers[i].node()).name,
               layers[i].range_ratio(),
               decibels(before[i]),
               decibels(after),
-              alpha};
+              alpha,
+              writer.op};
     }
     rescalings_.push_back(std::move(most));
   }
@@ -313,10 +315,14 @@ class Rescaler {
 };
 
 Finding finding_for(const Rescaling& r) {
-  return {r.writer, fmt::format("one channel's range is {:.3g} times the median", r.range_ratio),
-          fmt::format("equalization raised the estimated SQNR of {} from {:.1f} to {:.1f} dB", r.reader, r.sqnr_before,
-                      r.sqnr_after),
-          "none"};
+  const bool layer =
+      r.writer_op == OpType::kConv || r.writer_op == OpType::kConvTranspose || r.writer_op == OpType::kLinear;
+  const std::string ratio =
+      r.range_ratio < 100 ? fmt::format("{:.3g}", r.range_ratio) : fmt::format("{:.0f}", r.range_ratio);
+  return {r.writer, fmt::format("one channel's range is {} times the median", ratio),
+          fmt::format("{} raised the estimated SQNR of {} from {:.1f} to {:.1f} dB",
+                      layer ? "equalization" : "migration", r.reader, r.sqnr_before, r.sqnr_after),
+          r.writer_op == OpType::kBinary ? "a pass over the tensor" : "none"};
 }
 
 }  // namespace

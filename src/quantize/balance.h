@@ -29,6 +29,8 @@ struct Rescaling {
   double sqnr_before = 0;  ///< of its output in dB, estimated, with all other tensors exact
   double sqnr_after = 0;
   float alpha = 0;  ///< what was chosen
+  /// Who takes the scales: a layer's weights (kConv, kLinear, ...), a normalisation, or a migration point (kBinary).
+  ir::OpType writer_op = ir::OpType::kConv;
 };
 
 struct BalanceResult {

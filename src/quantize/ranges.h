@@ -11,7 +11,7 @@
 
 namespace xinfer::quantize {
 
-/// How a range is chosen from a distribution. kAuto is one fixed rule for now: the choice of kMse.
+/// How a range is chosen from a distribution. kAuto needs more than that (choose_ranges.h); seen alone it is kMse.
 enum class RangeMethod : std::uint8_t { kAuto, kMinMax, kPercentile, kEntropy, kMse };
 
 /// "auto", "minmax", "percentile", "entropy", "mse".

@@ -12,7 +12,7 @@ namespace xinfer::builders {
 
 /// How the range of each activation is chosen from its distribution over the calibration data.
 enum class RangeMethod : std::uint8_t {
-  kAuto,        ///< xInfer's choice; at present one fixed rule, the same as kMse
+  kAuto,        ///< each range by the error that it causes where the tensor is read; kMse where nothing tells
   kMinMax,      ///< the largest magnitude seen
   kPercentile,  ///< cuts the largest 0.01 % of magnitudes off
   kEntropy,     ///< least Kullback-Leibler divergence from the float distribution
