@@ -70,6 +70,10 @@ struct EngineBuilder::Impl {
   /// By the rule asked for or, in `auto`, by the error that each range causes.
   void choose_ranges(Int8Job& job);
   quantize::LayerChoices reconstruct(const Int8Job& job, const quantize::PlanOptions& plan);
+  /// What an earlier build fitted to the same data, where there is a cache.
+  void load_fitted(Int8Job& job);
+  /// Fits the layers of the plan, or takes them from the cache; keeps the cache up to date.
+  void fit_layers(Int8Job& job);
   /// Chooses precisions inside the accuracy budget, and scores the outcome where there is something to score it by.
   void search(Int8Job& job);
   void describe(const Int8Job& job);

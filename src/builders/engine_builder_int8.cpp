@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <limits>
 
 #include "builders/engine_builder_impl.h"
@@ -14,6 +15,9 @@ namespace xinfer::builders {
 namespace {
 
 constexpr std::int64_t kAnySum = std::numeric_limits<std::int64_t>::max();
+
+/// Beside the calibration cache.
+std::string fit_cache_of(const std::string& cache_path) { return cache_path + ".fit"; }
 
 }  // namespace
 
@@ -51,9 +55,35 @@ void EngineBuilder::Impl::choose_ranges(Int8Job& job) {
     job.ranges = job.table.pick(job.plan.method);
     return;
   }
-  quantize::ChosenRanges chosen = quantize::choose_ranges(job.graph, job.table, job.plan, job.samples, threads);
-  job.ranges = std::move(chosen.ranges);
-  job.range_methods = std::move(chosen.methods);
+  const std::string key = ranges_key(*job.graph, job.table, job.plan);
+  if (job.fitted.ranges_key != key) {
+    job.fitted = {key, quantize::choose_ranges(job.graph, job.table, job.plan, job.samples, threads), {}, {}};
+  }
+  job.ranges = job.fitted.ranges.ranges;
+  job.range_methods = job.fitted.ranges.methods;
+}
+
+void EngineBuilder::Impl::load_fitted(Int8Job& job) {
+  const std::string path = fit_cache_of(cache_path);
+  if (cache_path.empty() || !std::filesystem::exists(path)) return;
+  try {
+    job.fitted = load_fit_cache(path, *job.graph);
+  } catch (const CalibrationError& error) {
+    report.remarks.push_back(fmt::format("cache not used, layers fitted again: {}", error.what()));
+  }
+}
+
+void EngineBuilder::Impl::fit_layers(Int8Job& job) {
+  const std::string how = fmt::format("effort {}, rounding {}, bias {}", effort, repairs(Repair::kWeightRounding),
+                                      repairs(Repair::kBiasCorrection));
+  const std::string key = layers_key(ranges_key(*job.graph, job.table, job.plan), job.ranges, job.plan, how);
+  report.layers_from_cache = job.fitted.layers_key == key;
+  if (!report.layers_from_cache) {
+    job.fitted.layers = reconstruct(job, job.plan);
+    job.fitted.layers_key = key;
+    if (!cache_path.empty() && !job.fitted.layers.empty()) save_fit_cache(fit_cache_of(cache_path), job.fitted);
+  }
+  job.plan.layers = job.fitted.layers;
 }
 
 engine::EngineFile EngineBuilder::Impl::build_int8(const std::shared_ptr<const ir::Graph>& model) {
@@ -65,9 +95,10 @@ engine::EngineFile EngineBuilder::Impl::build_int8(const std::shared_ptr<const i
 
   Stopwatch watch;
   tell(BuildStage::kQuantize, 0, -1);
+  load_fitted(job);
   choose_ranges(job);
   leave_out_slow_layers(job);
-  job.plan.layers = reconstruct(job, job.plan);
+  fit_layers(job);
   job.result = quantize::quantize(*job.graph, job.ranges, job.plan);
   search(job);
   describe(job);

@@ -5,10 +5,10 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "builders/data_doctor.h"
+#include "builders/fit_cache.h"
 #include "ir/graph.h"
 #include "quantize/plan.h"
 #include "quantize/sample_set.h"
@@ -35,8 +35,9 @@ struct Int8Job {
   std::vector<quantize::Sample> kept;     ///< all that the set kept
   std::vector<quantize::Sample> samples;  ///< those of them that layers are fitted to
   quantize::CalibrationTable table;
+  FitCache fitted;  ///< by an earlier build, as far as its keys say so; then by this one
   quantize::Ranges ranges;
-  std::map<std::string, std::string_view> range_methods;  ///< of tensors whose rule is not the one asked for
+  std::map<std::string, std::string> range_methods;  ///< of tensors whose rule is not the one asked for
   quantize::PlanOptions plan;
   quantize::QuantizedModel result;
   std::optional<std::map<std::string, double>> sensitivities;  ///< in dB, by node

@@ -116,7 +116,7 @@ void add_times(std::vector<LayerQuality>& layers, const std::vector<runtime::Lay
 std::vector<TensorQuality> tensor_quality(const MeasuredNetwork& network, const SampleRunner& runner,
                                           std::span<const quantize::Sample> samples,
                                           const quantize::CalibrationTable& table, const std::string& method,
-                                          const std::map<std::string, std::string_view>& methods) {
+                                          const std::map<std::string, std::string>& methods) {
   std::vector<TensorQuality> tensors;
   const runtime::SaturationWatch watch(*network.quantized);
   for (const runtime::SaturationWatch::Watched& watched : watch.tensors()) {

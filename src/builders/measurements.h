@@ -35,7 +35,7 @@ void add_times(std::vector<LayerQuality>& layers, const std::vector<runtime::Lay
 std::vector<TensorQuality> tensor_quality(const MeasuredNetwork& network, const quantize::SampleRunner& runner,
                                           std::span<const quantize::Sample> samples,
                                           const quantize::CalibrationTable& table, const std::string& method,
-                                          const std::map<std::string, std::string_view>& methods);
+                                          const std::map<std::string, std::string>& methods);
 
 /// Layers that keep the network from being good, where it isn't: at most three, the loudest first. `sensitivities` in
 /// dB by node; nothing is said of a network whose outputs have 20 dB or more.

@@ -43,7 +43,7 @@ List list_of(ir::OpType op) {
     case kBatchNorm:
       return {{"batch_norm", create_batch_norm, nullptr, kWritesQuantized}};
     case kLayerNorm:
-      return {{"layer_norm", create_layer_norm, nullptr, kWritesQuantized}};
+      return {{"layer_norm", create_layer_norm, layer_norm_tactics, kWritesQuantized}};
     case kGroupNorm:
       return {{"group_norm", create_group_norm, nullptr, kWritesQuantized}};
     case kSoftmax:

@@ -66,6 +66,7 @@ Creation create_gather_nd(const Request& request, const Tactic& tactic);
 Creation create_scatter_nd(const Request& request, const Tactic& tactic);
 // norm.cpp
 Creation create_layer_norm(const Request& request, const Tactic& tactic);
+std::vector<Tactic> layer_norm_tactics(const Request& request);
 Creation create_group_norm(const Request& request, const Tactic& tactic);
 Creation create_batch_norm(const Request& request, const Tactic& tactic);
 Creation create_softmax(const Request& request, const Tactic& tactic);

@@ -17,13 +17,19 @@ struct LayerNormArgs {
   float step = 1;
 };
 
-constexpr std::int64_t kWarpColumns = 1024;   // rows up to here have one warp each
-constexpr std::int64_t kBlockColumns = 8192;  // and up to here stay in registers
+constexpr std::int64_t kWarpColumns = 1024;      // rows up to here have one warp each
+constexpr std::int64_t kTogetherRows = 8192;     // from here on a warp may take several: there are enough for all warps
+constexpr std::int64_t kTogetherColumns = 3072;  // of all rows of a warp; each of its threads keeps a 32nd of them
+constexpr std::int64_t kBlockColumns = 8192;     // and up to here stay in registers
 constexpr int kWarpBlock = 128, kRowBlock = 256, kLongBlock = 512;
 
 std::int64_t product(const Dims& dims, std::size_t begin, std::size_t end) {
   return std::accumulate(dims.begin() + static_cast<std::ptrdiff_t>(begin),
                          dims.begin() + static_cast<std::ptrdiff_t>(end), std::int64_t{1}, std::multiplies<>());
+}
+
+bool fits_together(int rows, std::int64_t columns) {
+  return rows == 1 || (rows > 1 && columns <= kWarpColumns && rows * columns <= kTogetherColumns);
 }
 
 class LayerNormStep final : public Step {
@@ -67,7 +73,17 @@ void choose_formats(LayerNormStep& step, const Request& request, std::size_t axi
 
 }  // namespace
 
-Creation create_layer_norm(const Request& request, const Tactic&) {
+std::vector<Tactic> layer_norm_tactics(const Request& request) {
+  const Dims dims = request.input_dims(0);
+  const auto axis = static_cast<std::size_t>(request.node.as<ir::NormAttrs>().axis);
+  const std::int64_t rows = product(dims, 0, axis), columns = product(dims, axis, dims.size());
+  std::vector<Tactic> tactics{{{1}}, {{2}}, {{4}}};
+  if (rows >= kTogetherRows) std::swap(tactics[0], tactics[1]);
+  std::erase_if(tactics, [&](const Tactic& t) { return !fits_together(t.values[0], columns); });
+  return tactics;
+}
+
+Creation create_layer_norm(const Request& request, const Tactic& tactic) {
   const auto& attrs = request.node.as<ir::NormAttrs>();
   const auto rounding = Rounding::of(request);
   if (!rounding) return Refusal{"the output has no plain scale"};
@@ -106,19 +122,28 @@ Creation create_layer_norm(const Request& request, const Tactic&) {
   source.define("XI_BIAS", request.has(2) ? 1 : 0);
   source.define("XI_WIDTH", width);
   const bool warp = out_pitch <= kWarpColumns, registers = out_pitch <= kBlockColumns;
+  const int together = tactic.values.empty() ? layer_norm_tactics(request).front().values[0] : tactic.values.at(0);
+  if (!fits_together(together, columns) || (together > 1 && !warp)) {
+    return Refusal{"so many rows together don't fit into a warp's registers"};
+  }
   step->threads = warp ? kWarpBlock : registers ? kRowBlock : kLongBlock;
   const int row_threads = warp ? 32 : static_cast<int>(step->threads);
-  step->rows_of_block = step->threads / static_cast<std::uint32_t>(row_threads);
+  step->rows_of_block = step->threads / static_cast<std::uint32_t>(row_threads) * static_cast<std::uint32_t>(together);
   source.define("XI_ROW_THREADS", row_threads);
   source.define("XI_THREADS", step->threads);
   if (registers) {
     const std::int64_t at_once = std::int64_t{row_threads} * width;
     source.define("XI_VECTORS", (out_pitch + at_once - 1) / at_once);
+    source.define("XI_ROWS", together);
+    source.define("XI_FULL", columns == out_pitch && columns % at_once == 0 ? 1 : 0);
   } else {
     source.entry = "layer_norm_long";
+    source.define("XI_FULL", 0);
   }
   step->kernels = {source};
-  step->implementation = warp ? "layer_norm:warp" : registers ? "layer_norm:block" : "layer_norm:long";
+  step->implementation = warp        ? "layer_norm:warp" + std::to_string(together)
+                         : registers ? "layer_norm:block"
+                                     : "layer_norm:long";
   step->compute = request.real;
   step->args = {0,
                 0,

@@ -14,12 +14,12 @@ namespace {
 constexpr double kLeastGain = 0.02;
 constexpr double kResolution = 0.1;  // microseconds; of the device's events
 
-/// All variants of all implementations but the last, which is the slow one that takes everything.
+/// All variants of all implementations but the last of several, which is the slow one that takes everything.
 std::vector<Choice> candidates(const Request& request) {
   const auto list = implementations_of(request.node.op);
   std::vector<Choice> result;
-  if (list.size() < 2) return result;
-  for (const Implementation& implementation : list.first(list.size() - 1)) {
+  if (list.size() < 2 && list.front().tactics == nullptr) return result;
+  for (const Implementation& implementation : list.first(std::max<std::size_t>(1, list.size() - 1))) {
     const bool folds = request.output_override != ir::kNone;
     if (folds && !implementation.writes_quantized) continue;
     std::vector<Tactic> tactics{{}};

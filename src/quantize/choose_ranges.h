@@ -18,7 +18,7 @@ namespace xinfer::quantize {
 struct ChosenRanges {
   Ranges ranges;
   /// How each range was found: the method whose threshold it is, or "tuned" for one between them.
-  std::map<std::string, std::string_view> methods;
+  std::map<std::string, std::string> methods;
 };
 
 /// The ranges of `table`, with the thresholds of tensors that INT8 convolutions and linear layers read chosen anew: for

@@ -138,8 +138,10 @@ std::string BuildReport::to_json() const {
   json["target"] = target;
   if (gpu_kernels > 0) json["gpu"] = {{"kernels", gpu_kernels}, {"batches", gpu_batches}, {"tuned", gpu_tuned}};
   if (precision == "int8") {
-    json["calibration"] = {
-        {"samples", calibration_samples}, {"from_cache", calibration_from_cache}, {"range_method", range_method}};
+    json["calibration"] = {{"samples", calibration_samples},
+                           {"from_cache", calibration_from_cache},
+                           {"layers_from_cache", layers_from_cache},
+                           {"range_method", range_method}};
   }
   if (accuracy) {
     json["accuracy"] = {{"samples", accuracy->samples}, {"sqnr_db", number(accuracy->sqnr_db)}};

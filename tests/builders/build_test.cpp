@@ -162,6 +162,55 @@ TEST_F(Builds, ReadTheDataForWeightsWhenRangesAreCached) {
   EXPECT_TRUE(read_file(dir_ / "a") == read_file(dir_ / "b"));
 }
 
+TEST_F(Builds, TakeFittedLayersFromTheCache) {
+  const std::string cache = dir_ / "two.calib";
+  EXPECT_FALSE(int8().with_calibration_cache(cache).build_and_save(dir_ / "a").layers_from_cache);
+  const std::string fitted = read_file(cache + ".fit");
+  EngineBuilder again = int8();
+  const BuildReport report = again.with_calibration_cache(cache).build_and_save(dir_ / "b");
+  EXPECT_TRUE(report.layers_from_cache);
+  EXPECT_TRUE(report.remarks.empty());
+  EXPECT_TRUE(read_file(dir_ / "a") == read_file(dir_ / "b"));
+  EXPECT_TRUE(read_file(cache + ".fit") == fitted);
+  // Whatever decides the outcome is part of the key.
+  EngineBuilder harder = int8();
+  EXPECT_FALSE(harder.with_effort(2).with_calibration_cache(cache).build_and_save(dir_ / "c").layers_from_cache);
+  EXPECT_TRUE(int8().with_effort(2).with_calibration_cache(cache).build_and_save(dir_ / "c").layers_from_cache);
+  EngineBuilder other = int8();
+  other.with_range_method(RangeMethod::kMinMax).with_effort(2).with_calibration_cache(cache);
+  EXPECT_FALSE(other.build_and_save(dir_ / "d").layers_from_cache);
+  EngineBuilder without = int8();
+  without.with_repair(Repair::kBiasCorrection, false).with_effort(2).with_calibration_cache(cache);
+  EXPECT_FALSE(without.build_and_save(dir_ / "e").layers_from_cache);
+  EngineBuilder data = int8();
+  calibrator_->manifest = "00000000000000000000000000000002";
+  EXPECT_FALSE(data.with_calibration_cache(cache).build_and_save(dir_ / "f").layers_from_cache);
+}
+
+TEST_F(Builds, MakeADamagedFitAgain) {
+  const std::string cache = dir_ / "two.calib";
+  int8().with_calibration_cache(cache).build_and_save(dir_ / "a");
+  const std::string fitted = read_file(cache + ".fit");
+  const auto build_with = [&](const std::string& text) {
+    write_file_atomically(cache + ".fit", text);
+    EngineBuilder builder = int8();
+    const BuildReport report = builder.with_calibration_cache(cache).build_and_save(dir_ / "b");
+    EXPECT_FALSE(report.layers_from_cache);
+    EXPECT_THAT(report.remarks, Contains(HasSubstr("layers fitted again")));
+    EXPECT_TRUE(read_file(dir_ / "a") == read_file(dir_ / "b"));
+    EXPECT_TRUE(read_file(cache + ".fit") == fitted);
+  };
+  build_with("");
+  build_with("no CBOR");
+  for (std::size_t at = 0; at < fitted.size(); at += std::max<std::size_t>(1, fitted.size() / 16)) {
+    SCOPED_TRACE(at);
+    build_with(fitted.substr(0, at));
+    std::string changed = fitted;
+    changed[at] = static_cast<char>(changed[at] ^ 0x10);
+    build_with(changed);
+  }
+}
+
 TEST_F(Builds, SayWhenACacheDoesNotMatch) {
   const std::string cache = dir_ / "two.calib";
   int8().with_calibration_cache(cache).build();

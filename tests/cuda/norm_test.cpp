@@ -57,14 +57,22 @@ Graph layer_norm_graph(const LayerNormCase& c) {
   return g;
 }
 
+CheckOptions all_variants(Element real) {
+  return {.real = real, .implementation = "layer_norm", .op = OpType::kLayerNorm, .all_tactics = true};
+}
+
 class LayerNorm : public ::testing::TestWithParam<LayerNormCase> {};
-TEST_P(LayerNorm, HalfEqualsTheReference) { check(layer_norm_graph(GetParam()), Tolerance::half()); }
-TEST_P(LayerNorm, SingleEqualsTheReference) { check(layer_norm_graph(GetParam()), kTight, kSingle); }
+TEST_P(LayerNorm, HalfEqualsTheReference) {
+  check(layer_norm_graph(GetParam()), Tolerance::half(), all_variants(Element::kF16));
+}
+TEST_P(LayerNorm, SingleEqualsTheReference) {
+  check(layer_norm_graph(GetParam()), kTight, all_variants(Element::kF32));
+}
 
 INSTANTIATE_TEST_SUITE_P(Columns, LayerNorm,
                          ::testing::Values(LayerNormCase{{5, 1}}, LayerNormCase{{3, 17}}, LayerNormCase{{7, 130}},
-                                           LayerNormCase{{5, 768}}, LayerNormCase{{3, 1024}}, LayerNormCase{{2, 3000}},
-                                           LayerNormCase{{8200}}, LayerNormCase{{3, 8211}}));
+                                           LayerNormCase{{5, 768}}, LayerNormCase{{5, 256}}, LayerNormCase{{3, 1024}},
+                                           LayerNormCase{{2, 3000}}, LayerNormCase{{8200}}, LayerNormCase{{3, 8211}}));
 INSTANTIATE_TEST_SUITE_P(Axes, LayerNorm,
                          ::testing::Values(LayerNormCase{{3, 5, 7}, 2}, LayerNormCase{{4, 6, 8}, 1},
                                            LayerNormCase{{4, 30, 80}, 1}));

@@ -41,6 +41,7 @@ struct BuildReport {
   std::int64_t calibration_samples = 0;  ///< 0 when the ranges came from a cache
   std::string range_method;
   bool calibration_from_cache = false;
+  bool layers_from_cache = false;  ///< fitted by an earlier build, to the same data
   std::vector<NodeReport> nodes;
   std::size_t int8_nodes = 0;
   std::optional<AccuracyCheck> accuracy;

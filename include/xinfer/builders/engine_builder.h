@@ -35,7 +35,8 @@ class EngineBuilder {
   EngineBuilder& with_max_batch_size(std::int64_t size);
   /// How ranges are chosen (default kAuto).
   EngineBuilder& with_range_method(RangeMethod method);
-  /// Keeps ranges in this text file: used when it matches model, preprocessing and images, else written anew.
+  /// Keeps ranges in this text file: used when it matches model, preprocessing and images, else written anew. What is
+  /// fitted to the data lies beside it, in `path`.fit, with a key of its own.
   EngineBuilder& with_calibration_cache(const std::string& path);
   /// Where calibration runs the float model: kCpu (default; kAuto means the same), or kCuda: on the first GPU, in
   /// single precision. Ranges differ by float rounding only. On a GPU, batches of 16 images or a multiple are fastest.

@@ -1,0 +1,40 @@
+#pragma once
+// Ranges and layers that an earlier build fitted to the same data: the long part of a build at the default effort. Kept
+// beside the calibration cache.
+//
+// File: CBOR (RFC 8949), {"format": "xinfer-fit", "version": 1, "hash": hash of the next, "content": bytes}; the bytes
+// are CBOR again, {"ranges": {"key", "tensors": {name: [signed threshold, unsigned threshold, non-negative, method]}},
+// "layers": {"key", "nodes": {name: {"shape", "weights", "scales", "bias"}}}}, numbers little-endian.
+
+#include <optional>
+#include <string>
+
+#include "ir/graph.h"
+#include "quantize/choose_ranges.h"
+#include "quantize/options.h"
+#include "quantize/table.h"
+
+namespace xinfer::builders {
+
+struct FitCache {
+  std::string ranges_key;  ///< of what the ranges were chosen from; empty: there are none
+  quantize::ChosenRanges ranges;
+  std::string layers_key;  ///< of what the layers were fitted to; empty: there are none
+  quantize::LayerChoices layers;
+};
+
+/// What decides the outcome of choose_ranges(): graph, data, plan.
+std::string ranges_key(const ir::Graph& graph, const quantize::CalibrationTable& table,
+                       const quantize::PlanOptions& plan);
+/// What decides the outcome of reconstruct(): `ranges_key`, the layers left in float since, and `how`, the options of
+/// the fit in the caller's words.
+std::string layers_key(const std::string& ranges_key, const quantize::Ranges& ranges,
+                       const quantize::PlanOptions& plan, const std::string& how);
+
+/// The file's content. Throws Error when it can't be read, and CalibrationError naming it where it is damaged, of
+/// another version, or does not fit `graph` (layers that it lacks or that have other shapes, numbers out of range).
+FitCache load_fit_cache(const std::string& path, const ir::Graph& graph);
+/// Writes the file atomically. Throws Error naming it.
+void save_fit_cache(const std::string& path, const FitCache& cache);
+
+}  // namespace xinfer::builders
