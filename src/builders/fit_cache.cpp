@@ -99,8 +99,8 @@ FitCache parse(const std::string& text, const ir::Graph& graph) {
   const json outer = json::from_cbor(text);
   if (outer.at("format") != kFormat) throw CalibrationError("it is no file of fitted layers");
   if (outer.at("version") != kVersion) {
-    throw CalibrationError(fmt::format("its version is {}, but this program reads {}",
-                                       outer.at("version").get<std::int64_t>(), kVersion));
+    throw CalibrationError(
+        fmt::format("its version is {}, but this program reads {}", outer.at("version").get<std::int64_t>(), kVersion));
   }
   const json::binary_t& bytes = outer.at("content").get_binary();
   if (outer.at("hash") != hash_bytes(bytes.data(), bytes.size())) throw CalibrationError("it is damaged");
@@ -134,8 +134,8 @@ std::string ranges_key(const ir::Graph& graph, const quantize::CalibrationTable&
   return hasher.hex();
 }
 
-std::string layers_key(const std::string& ranges_key, const quantize::Ranges& ranges,
-                       const quantize::PlanOptions& plan, const std::string& how) {
+std::string layers_key(const std::string& ranges_key, const quantize::Ranges& ranges, const quantize::PlanOptions& plan,
+                       const std::string& how) {
   Hasher hasher;
   hasher.update_string(ranges_key);
   for (const auto& [name, range] : ranges) {

@@ -28,8 +28,8 @@ std::string ranges_key(const ir::Graph& graph, const quantize::CalibrationTable&
                        const quantize::PlanOptions& plan);
 /// What decides the outcome of reconstruct(): `ranges_key`, the layers left in float since, and `how`, the options of
 /// the fit in the caller's words.
-std::string layers_key(const std::string& ranges_key, const quantize::Ranges& ranges,
-                       const quantize::PlanOptions& plan, const std::string& how);
+std::string layers_key(const std::string& ranges_key, const quantize::Ranges& ranges, const quantize::PlanOptions& plan,
+                       const std::string& how);
 
 /// The file's content. Throws Error when it can't be read, and CalibrationError naming it where it is damaged, of
 /// another version, or does not fit `graph` (layers that it lacks or that have other shapes, numbers out of range).

@@ -14,6 +14,7 @@
 #include "cuda/implementations.h"
 #include "cuda/placement.h"
 #include "cuda/program.h"
+#include "cuda/siblings.h"
 #include "ir/cost.h"
 #include "xinfer/core/errors.h"
 
@@ -182,11 +183,54 @@ class Lowering {
       program_.infos[info].refusals.push_back(listed->second);
       return add_item(request, host_step(request, program_.infos[info]), info);
     }
+    if (lower_siblings(id, request.formats[0], info)) return;
     const ir::NodeId quantize = following_quantize(node);
     std::shared_ptr<const Step> step =
         choose(request, program_.infos[info], quantize == ir::kNone ? ir::kNone : graph_.node(quantize).outputs[0]);
     if (request.output_override != ir::kNone) folded_into_.emplace(quantize, node.name);
     add_item(request, std::move(step), info);
+  }
+
+  /// The node together with others that read the same value, where there are such and an implementation takes them.
+  bool lower_siblings(ir::NodeId id, const Format& given, std::size_t info) {
+    if (program_.options.keep_values || graph_.node(id).op != ir::OpType::kLinear) return false;
+    const std::optional<Siblings> siblings = sibling_linears(graph_, id, [&](ir::NodeId node) {
+      return !program_.options.host_nodes.contains(graph_.node(node).name) && !folded_into_.contains(node) &&
+             following_quantize(graph_.node(node)) == ir::kNone;
+    });
+    if (!siblings) return false;
+    Request request{siblings->merged,
+                    siblings->merged.node(siblings->node),
+                    program_.batch,
+                    program_.options.target,
+                    program_.options.real,
+                    std::vector<Format>(siblings->merged.node(siblings->node).inputs.size()),
+                    ir::kNone,
+                    static_cast<std::int64_t>(siblings->nodes.size())};
+    request.formats[0] = given;
+    StepInfo trial = program_.infos[info];
+    std::shared_ptr<const Step> step = try_all(request, trial);
+    if (!step) return false;
+    program_.infos[info] = std::move(trial);
+    describe(request, *step, info);
+    const Format& format = step->outputs.at(0);
+    const int whole = static_cast<int>(program_.buffers.size());
+    program_.buffers.emplace_back();
+    std::size_t bytes = 0;
+    for (const ir::NodeId node : siblings->nodes) {
+      const ir::ValueId output = graph_.node(node).outputs[0];
+      const int part = new_buffer(output, format);
+      program_.buffers.back().root = whole;
+      program_.buffers.back().offset = bytes;
+      bytes += bytes_of_part(dims_of(output), format);
+      made(output, part, format, info);
+      if (node != id) folded_into_.emplace(node, graph_.node(id).name);
+    }
+    program_.buffers[static_cast<std::size_t>(whole)].bytes = bytes;
+    std::vector<int> inputs(request.node.inputs.size(), -1);
+    inputs[0] = use(graph_.node(id).inputs[0], step->inputs.at(0).value(), info);
+    program_.items.push_back({std::move(step), std::move(inputs), {whole}, info});
+    return true;
   }
 
   ir::Cost cost_of(const Request& request, const Step& step) const {
@@ -199,8 +243,25 @@ class Lowering {
     for (std::size_t i = 0; i < request.node.outputs.size(); ++i) {  // also where it writes another value in its place
       elements[request.node.outputs[i]] = step.outputs.at(i).element;
     }
-    return ir::cost_of(graph_, request.node, program_.batch,
+    return ir::cost_of(request.graph, request.node, program_.batch,
                        [&](ir::ValueId id) { return static_cast<double>(size_of(elements.at(id))); });
+  }
+
+  void describe(const Request& request, const Step& step, std::size_t info) {
+    StepInfo& text = program_.infos[info];
+    text.implementation = step.implementation;
+    text.compute = step.compute;
+    text.format = to_string(step.outputs.at(0));
+    const ir::Cost cost = cost_of(request, step);
+    text.macs = cost.macs;
+    text.bytes = step.alias ? 0 : cost.bytes;
+  }
+
+  /// Notes where a value lies.
+  void made(ir::ValueId value, int buffer, const Format& format, std::size_t info) {
+    versions_[value].push_back({format, buffer});
+    info_of_value_[value] = info;
+    program_.visible.push_back({value, buffer, format});
   }
 
   void add_item(const Request& request, std::shared_ptr<const Step> step, std::size_t info) {
@@ -212,24 +273,16 @@ class Lowering {
     }
     for (std::size_t i = 0; i < request.node.outputs.size(); ++i) {
       const ir::ValueId output = request.output_id(i);
-      const int made = new_buffer(output, step->outputs.at(i));
-      item.outputs.push_back(made);
-      versions_[output].push_back({step->outputs[i], made});
-      info_of_value_[output] = info;
-      program_.visible.push_back({output, made, step->outputs[i]});
+      const int buffer = new_buffer(output, step->outputs.at(i));
+      item.outputs.push_back(buffer);
+      made(output, buffer, step->outputs[i], info);
     }
-    StepInfo& text = program_.infos[info];
-    text.implementation = step->implementation;
-    text.compute = step->compute;
-    text.format = to_string(step->outputs.at(0));
-    const ir::Cost cost = cost_of(request, *step);
-    text.macs = cost.macs;
-    text.bytes = step->alias ? 0 : cost.bytes;
+    describe(request, *step, info);
     if (step->alias) {
       if (buffer(item.outputs[0]).bytes > buffer(item.inputs.at(0)).bytes) {
         throw std::logic_error(fmt::format("node '{}' aliases a smaller value", request.node.name));
       }
-      program_.buffers[static_cast<std::size_t>(item.outputs[0])].root = program_.root_of(item.inputs[0]);
+      program_.buffers[static_cast<std::size_t>(item.outputs[0])].root = item.inputs[0];
     }
     item.step = std::move(step);
     program_.items.push_back(std::move(item));
@@ -241,7 +294,7 @@ class Lowering {
     const auto made_by = info_of_value_.find(id);
     const std::size_t info = made_by == info_of_value_.end() ? 0 : made_by->second;
     const int from = use(id, format, info);
-    Buffer& root = program_.buffers[static_cast<std::size_t>(program_.root_of(from))];
+    Buffer& root = program_.buffers[static_cast<std::size_t>(program_.place_of(from).root)];
     if (root.home == Buffer::Home::kArena && root.bytes == buffer(from).bytes) {
       root.home = Buffer::Home::kOutput;
       root.index = index;
@@ -265,9 +318,14 @@ class Lowering {
 
 }  // namespace
 
-int Program::root_of(int buffer) const {
-  while (buffers[static_cast<std::size_t>(buffer)].root >= 0) buffer = buffers[static_cast<std::size_t>(buffer)].root;
-  return buffer;
+Program::Place Program::place_of(int buffer) const {
+  Place place{buffer, 0};
+  for (const Buffer* at = &buffers[static_cast<std::size_t>(buffer)]; at->root >= 0;
+       at = &buffers[static_cast<std::size_t>(place.root)]) {
+    place.root = at->root;
+    place.offset += at->offset;
+  }
+  return place;
 }
 
 std::vector<gpu::KernelSource> Program::kernels() const {

@@ -290,6 +290,7 @@ Creation create_direct_conv(const Request& request, const Tactic&) {
 }
 
 Creation create_direct_linear(const Request& request, const Tactic&) {
+  if (request.parts > 1) return Refusal{"it writes one value, not several"};
   const ConvGeometry g = linear_geometry(request);
   return create(request, plan_conv(request, g), request.node.as<ir::LinearAttrs>().epilogue, 0, g.outputs,
                 Order::kRows);

@@ -74,16 +74,17 @@ Context::Context(std::shared_ptr<const LoadedProgram> program)
 gpu::DevicePointer Context::address(int buffer, const Binding& binding) const {
   if (buffer < 0) return 0;
   const Program& p = program_->program();
-  const Buffer& root = p.buffers[static_cast<std::size_t>(p.root_of(buffer))];
+  const Program::Place place = p.place_of(buffer);
+  const Buffer& root = p.buffers[static_cast<std::size_t>(place.root)];
   switch (root.home) {
     case Buffer::Home::kArena:
-      return arena_.pointer() + root.offset;
+      return arena_.pointer() + root.offset + place.offset;
     case Buffer::Home::kInput:
-      return binding.inputs[root.index];
+      return binding.inputs[root.index] + place.offset;
     case Buffer::Home::kOutput:
-      return binding.outputs[root.index];
+      return binding.outputs[root.index] + place.offset;
     case Buffer::Home::kConstant:
-      return program_->constants_[root.index];
+      return program_->constants_[root.index] + place.offset;
   }
   throw std::logic_error("a buffer without a home");
 }

@@ -89,6 +89,10 @@ std::size_t bytes_of(const Dims& dims, const Format& format) {
   return static_cast<std::size_t>(strides_of(dims, format).elements) * size_of(format.element);
 }
 
+std::size_t bytes_of_part(const Dims& dims, const Format& format) {
+  return (bytes_of(dims, format) + kAddressUnit - 1) / kAddressUnit * kAddressUnit;
+}
+
 bool fits(const Format& format, std::size_t rank) {
   switch (format.order) {
     case Order::kRows:

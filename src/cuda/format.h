@@ -60,6 +60,8 @@ struct Strides {
 };
 Strides strides_of(const Dims& dims, const Format& format);
 std::size_t bytes_of(const Dims& dims, const Format& format);
+/// The same, with what lies between it and the next of several such values that one step writes (Request::parts).
+std::size_t bytes_of_part(const Dims& dims, const Format& format);
 
 /// Whether the order exists for tensors of this rank.
 bool fits(const Format& format, std::size_t rank);

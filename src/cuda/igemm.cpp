@@ -170,6 +170,7 @@ Creation create_igemm_conv(const Request& request, const Tactic& tactic) {
 }
 
 Creation create_igemm_linear(const Request& request, const Tactic& tactic) {
+  if (request.parts > 1) return Refusal{"it writes one value, not several"};
   return create(request, tactic, request.node.as<ir::LinearAttrs>().epilogue, 0);
 }
 

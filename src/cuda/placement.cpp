@@ -9,7 +9,6 @@ namespace xinfer::cuda {
 namespace {
 
 constexpr int kForever = std::numeric_limits<int>::max();
-constexpr std::size_t kAlignment = 256;  // what Step promises to kernels
 
 }  // namespace
 
@@ -19,7 +18,7 @@ void place_buffers(Program& program) {
   for (std::size_t i = 0; i < program.items.size(); ++i) {
     const auto touch = [&](int id) {
       if (id < 0) return;
-      const auto root = static_cast<std::size_t>(program.root_of(id));
+      const auto root = static_cast<std::size_t>(program.place_of(id).root);
       first[root] = std::min(first[root], static_cast<int>(i));
       last[root] = std::max(last[root], static_cast<int>(i));
     };
@@ -36,7 +35,7 @@ void place_buffers(Program& program) {
     which.push_back(i);
     lifetimes.push_back({buffer.bytes, keep ? 0 : first[i], keep ? kForever : last[i]});
   }
-  const MemoryPlan plan = plan_memory(lifetimes, kAlignment);
+  const MemoryPlan plan = plan_memory(lifetimes, kAddressUnit);
   for (std::size_t i = 0; i < which.size(); ++i) program.buffers[which[i]].offset = plan.offsets[i];
   program.arena_bytes = plan.arena_bytes;
 }

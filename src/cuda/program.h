@@ -56,7 +56,7 @@ struct Buffer {
   std::size_t index = 0;  ///< kInput, kOutput: which one; kConstant: which of Program::constants
   std::size_t bytes = 0;
   int root = -1;           ///< the buffer whose memory this one shares; -1: its own
-  std::size_t offset = 0;  ///< kArena: place in the arena
+  std::size_t offset = 0;  ///< place in the root; without one, kArena: place in the arena
 };
 
 /// One step at its place in the order.
@@ -85,7 +85,12 @@ struct Program {
   std::size_t arena_bytes = 0;
   std::size_t scratch_bytes = 0;
 
-  int root_of(int buffer) const;
+  /// The buffer that has memory of its own, and where in it `buffer` begins.
+  struct Place {
+    int root;
+    std::size_t offset;
+  };
+  Place place_of(int buffer) const;
   /// Every kernel that the steps launch, each once.
   std::vector<gpu::KernelSource> kernels() const;
 };

@@ -41,8 +41,10 @@ struct HostFrame {
   std::vector<void*> outputs;  ///< one for each node output
 };
 
-/// One operation ready to launch. Immutable after construction. Device addresses are multiples of 256 except those of
-/// graph inputs and outputs (16).
+/// What device addresses are multiples of, except those of graph inputs and outputs (16).
+inline constexpr std::size_t kAddressUnit = 256;
+
+/// One operation ready to launch. Immutable after construction.
 class Step {
  public:
   virtual ~Step() = default;
@@ -88,6 +90,9 @@ struct Request {
   Element real;                             ///< how values of type f32 are stored: kF16 or kF32
   std::vector<Format> formats;              ///< how each input was written by its producer (rows for absent ones)
   ir::ValueId output_override = ir::kNone;  ///< the Quantize output that the step shall write in place of output 0
+  /// More than 1: the output's columns stand for so many values of equal shape. Each is written as if it were the only
+  /// one, bytes_of_part() behind the one before. An implementation that can't do that refuses.
+  std::int64_t parts = 1;
 
   const ir::Value& input(std::size_t i) const { return graph.value(node.inputs[i]); }
   bool has(std::size_t i) const { return node.has_input(i); }
@@ -98,6 +103,11 @@ struct Request {
   Dims input_dims(std::size_t i) const { return input(i).shape.at(batch); }
   Dims output_dims(std::size_t i = 0) const { return output(i).shape.at(batch); }
   Element input_element(std::size_t i) const { return element_of(input(i)); }
+  Dims part_dims() const {
+    Dims dims = output_dims();
+    dims.back() /= parts;
+    return dims;
+  }
   Element output_element(std::size_t i = 0) const { return element_of(output(i)); }
   Element element_of(const ir::Value& value) const { return cuda::element_of(value.dtype, real); }
 };

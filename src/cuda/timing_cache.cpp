@@ -84,6 +84,7 @@ std::string timing_key(const Request& request, std::span<const Choice> candidate
   }
   for (const ir::ValueId id : request.node.outputs) add_value(request.graph.value(id));
   hasher.update_string(request.output_override == ir::kNone ? "alone" : "with quantize");
+  hasher.update_string(fmt::format("{} values", request.parts));
   for (const Choice& choice : candidates) {
     hasher.update_string(fmt::format("{} {}", choice.implementation, fmt::join(choice.tactic.values, " ")));
   }

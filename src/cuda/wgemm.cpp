@@ -25,6 +25,8 @@ struct WgemmArgs {
   std::int32_t out_w = 0, out_h = 0, kernel_w = 0;
   std::int32_t stride_w = 0, stride_h = 0, pad_w = 0, pad_h = 0, dilation_w = 0, dilation_h = 0;
   std::int32_t patch_w = 0, patch_lines = 0, tile_lines = 0;
+  std::int32_t part_tiles = 0;
+  std::int64_t part_stride = 0;
 };
 
 constexpr int kTileRows = 8;  // row tiles that go together through all channel tiles
@@ -85,6 +87,7 @@ class WgemmStep final : public Step {
     source.file = "wgemm_" + form + ".cu";
     source.entry = "wgemm_" + form;
     source.define("XI_A", problem.input == Element::kS8 ? 0 : problem.input == Element::kU8 ? 1 : 2);
+    source.define("XI_PARTS", problem.parts > 1 ? 1 : 0);
     source.define("XI_BN", tile.bn).define("XI_BK", tile.bk).define("XI_IM2COL", gathers_ ? 1 : 0);
     switch (tile.form) {
       case WgemmTile::Form::kResident:
@@ -103,6 +106,7 @@ class WgemmStep final : public Step {
     epilogue_.add_residents(*this, table_order(tile, problem));
     weights_ = residents.size();
     residents.push_back(weights_of(request));
+    part_stride_ = static_cast<std::int64_t>(bytes_of_part(request.part_dims(), outputs[0]) / size_of(problem.output));
     implementation = fmt::format("wgemm {}:{}x{}x{}x{}x{}x{}", form, tile.bm, tile.bn, tile.bk, tile.stages,
                                  tile.warpgroups, tile.cluster);
     compute = problem.input;
@@ -137,6 +141,8 @@ class WgemmStep final : public Step {
       args.patch_lines = static_cast<std::int32_t>(patch.lines);
       args.tile_lines = static_cast<std::int32_t>(patch.tile_lines);
     }
+    args.part_tiles = static_cast<std::int32_t>(problem_.part_columns() / tile_.bn);
+    args.part_stride = part_stride_;
     gpu::Launch launch;
     launch.kernel = 0;
     const std::int64_t tiles = std::int64_t{args.row_tiles} * args.channel_tiles;
@@ -241,6 +247,7 @@ class WgemmStep final : public Step {
   Epilogue epilogue_;
   bool gathers_;             // TMA gathers the taps (im2col)
   std::size_t weights_ = 0;  // index of the resident
+  std::int64_t part_stride_ = 0;
 };
 
 const ir::Epilogue& activation_of(const ir::Node& node) {
@@ -294,6 +301,8 @@ std::variant<WgemmProblem, std::string> wgemm_problem(const Request& request) {
     }
     problem.residual_bytes = size_of(residual);
   }
+  problem.parts = request.parts;
+  if (problem.parts > 1 && g.outputs % problem.parts != 0) return "the outputs have different widths";
   problem.costly_epilogue = is_costly(activation_of(request.node).activation);
   problem.im2col = !g.is_pointwise();
   if (problem.rows() == 0) return "the output is empty";

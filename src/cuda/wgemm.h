@@ -20,9 +20,11 @@ struct WgemmProblem {
   Element output = Element::kS8;
   std::size_t residual_bytes = 0;  ///< of one element; 0: no residual
   bool costly_epilogue = false;    ///< an activation that takes many instructions
+  std::int64_t parts = 1;          ///< values that the columns make up, see Request
 
   std::int64_t rows() const { return geometry.rows(); }
-  std::int64_t pitch() const { return padded(geometry.outputs); }  ///< stored channels of an output row
+  std::int64_t part_columns() const { return geometry.outputs / parts; }
+  std::int64_t pitch() const { return padded(part_columns()); }  ///< stored channels of an output row
   /// Stored bytes of one input pixel.
   std::int64_t tap_bytes() const { return padded(geometry.channels) * static_cast<std::int64_t>(size_of(input)); }
 };

@@ -110,6 +110,7 @@ std::size_t WgemmTile::shared_bytes(const WgemmProblem& problem) const {
 }
 
 std::string WgemmTile::mismatch(const WgemmProblem& problem) const {
+  if (problem.parts > 1 && problem.part_columns() % bn != 0) return "a tile would lie in two outputs";
   if (form == Form::kSplit && panels(problem) < cluster) return "K has fewer panels than blocks to share it";
   if (form == Form::kStreamed && channel_tiles(problem) % cluster != 0) return "channel tiles don't come in pairs";
   if (form != Form::kPatch) return {};
@@ -188,7 +189,7 @@ double estimate_us(const WgemmProblem& problem, const WgemmTile& tile, int sm_co
   }
   const auto input =
       static_cast<double>(problem.geometry.batch * problem.geometry.in_positions() * problem.tap_bytes());
-  const double output = static_cast<double>(problem.rows() * problem.pitch()) *
+  const double output = static_cast<double>(problem.rows() * problem.pitch() * problem.parts) *
                         static_cast<double>(size_of(problem.output) + problem.residual_bytes);
   const double weights = channel_tiles * panels * tile.bn * tile.bk;
   // Weights are fetched by many blocks at about the same time, which costs the cache less.

@@ -19,6 +19,7 @@ using Columns = Eigen::Map<const FloatMatrix, 0, Eigen::OuterStride<>>;
 
 constexpr double kLargest = 127;
 constexpr Eigen::Index kTile = 128;       // pieces of work: fixed, so that results don't depend on the threads
+constexpr Eigen::Index kSolved = 32;      // columns that are solved for together
 constexpr Eigen::Index kShortSum = 64;    // up to here every scale is tried in full
 constexpr std::int64_t kFewestRows = 16;  // fewer rows than this say nothing
 
@@ -32,7 +33,7 @@ double nearest(double value, double scale) { return std::clamp(std::nearbyint(va
 // What the rows say about the weights of one group.
 struct Normal {
   Matrix squares;                   // H + d, in the order of `order`
-  Eigen::LLT<Matrix> factor;        // of `squares`
+  Matrix lower;                     // L of squares = L L^T
   std::vector<Eigen::Index> order;  // column i of the above is column order[i] of the weights
   Matrix weights;                   // v, (m, k), columns in that order
 };
@@ -69,6 +70,33 @@ Matrix cross_terms(const FloatMatrix& rows, const FloatMatrix& missing, const Co
   return result;
 }
 
+// Cholesky's factor by tiles: of the diagonal, the panel below it, then what is left. False where `a` is not positive
+// definite.
+bool factorize(Matrix& a, int threads) {
+  const Eigen::Index k = a.rows();
+  for (Eigen::Index begin = 0; begin < k; begin += kTile) {
+    const Eigen::Index size = std::min(kTile, k - begin);
+    const Eigen::LLT<Matrix> diagonal(a.block(begin, begin, size, size));
+    if (diagonal.info() != Eigen::Success) return false;
+    const Matrix upper = diagonal.matrixU();
+    a.block(begin, begin, size, size) = upper.transpose();
+    const Eigen::Index below = begin + size;
+    const auto tiles = static_cast<std::size_t>((k - below + kTile - 1) / kTile);
+    parallel_for(tiles, threads, [&](std::size_t t) {
+      const Eigen::Index row = below + static_cast<Eigen::Index>(t) * kTile;
+      auto panel = a.block(row, begin, std::min(kTile, k - row), size);
+      upper.triangularView<Eigen::Upper>().solveInPlace<Eigen::OnTheRight>(panel);
+    });
+    parallel_for(tiles, threads, [&](std::size_t t) {
+      const Eigen::Index row = below + static_cast<Eigen::Index>(t) * kTile;
+      const Eigen::Index rows = std::min(kTile, k - row), columns = row + rows - below;
+      a.block(row, below, rows, columns).noalias() -=
+          a.block(row, begin, rows, size) * a.block(below, begin, columns, size).transpose();
+    });
+  }
+  return true;
+}
+
 // False when the rows say nothing.
 bool make_normal(const Columns& exact, const Columns& given, const Columns& weights, const RoundingOptions& options,
                  Normal& normal) {
@@ -102,13 +130,15 @@ bool make_normal(const Columns& exact, const Columns& given, const Columns& weig
     ordered_cross.row(i) = cross.row(from);
     normal.weights.col(i) = weights.col(from).cast<double>();
   }
-  normal.factor.compute(normal.squares);
-  if (normal.factor.info() != Eigen::Success) return false;
-  const auto tiles = static_cast<std::size_t>((weights.rows() + kTile - 1) / kTile);
+  normal.lower = normal.squares;
+  if (!factorize(normal.lower, options.threads)) return false;
+  const auto tiles = static_cast<std::size_t>((weights.rows() + kSolved - 1) / kSolved);
   parallel_for(tiles, options.threads, [&](std::size_t t) {
-    const Eigen::Index begin = static_cast<Eigen::Index>(t) * kTile;
-    const Eigen::Index size = std::min(kTile, weights.rows() - begin);
-    const Matrix change = normal.factor.solve(ordered_cross.middleCols(begin, size));
+    const Eigen::Index begin = static_cast<Eigen::Index>(t) * kSolved;
+    const Eigen::Index size = std::min(kSolved, weights.rows() - begin);
+    Matrix change = ordered_cross.middleCols(begin, size);
+    normal.lower.triangularView<Eigen::Lower>().solveInPlace(change);
+    normal.lower.transpose().triangularView<Eigen::Upper>().solveInPlace(change);
     normal.weights.middleRows(begin, size) += change.transpose();
   });
   return true;
@@ -116,7 +146,7 @@ bool make_normal(const Columns& exact, const Columns& given, const Columns& weig
 
 // Rounds from the last coordinate to the first, each time around what the errors made so far ask for.
 Vector nearest_plane(const Normal& normal, const Vector& wanted, double scale) {
-  const auto& lower = normal.factor.matrixLLT();  // squares = L L^T; column i of L, below i, is contiguous in L^T's row
+  const Matrix& lower = normal.lower;
   const Eigen::Index k = wanted.size();
   Vector integers(k);
   Vector pull = Vector::Zero(k);  // sum over j > i of L(j, i) (v_j - q_j s)

@@ -226,7 +226,8 @@ std::shared_ptr<const Program> compile_with(const std::shared_ptr<const ir::Grap
   auto program = compile(graph, batch, compile_options);
   if (choice) {
     for (const StepInfo& info : program->infos) {
-      if (info.op == options.op) {
+      const bool folded = info.choice.empty() && !info.on_host;  // another's launch computes it
+      if (info.op == options.op && !folded) {
         EXPECT_EQ(info.choice, choice->implementation) << describe(*program);
       }
     }

@@ -7,7 +7,8 @@
 // that a convolution's output pixels see, which TMA gathers tap by tap. K runs over (tap, channel), in panels of XI_BK
 // bytes of one tap; TMA fills with zeros past the last channel.
 //
-// Macros: those of wgmma.cuh and epilogue.cuh; XI_BK bytes of K in a panel (32, 64 or 128); XI_IM2COL 0 or 1.
+// Macros: those of wgmma.cuh and epilogue.cuh; XI_BK bytes of K in a panel (32, 64 or 128); XI_IM2COL 0 or 1; XI_PARTS
+// 1 where the channels make up several outputs behind each other, of whole tiles each.
 #include "epilogue.cuh"
 #include "wgmma.cuh"
 
@@ -28,6 +29,8 @@ struct WgemmArgs {
   s32 out_w, out_h, kernel_w;
   s32 stride_w, stride_h, pad_w, pad_h, dilation_w, dilation_h;
   s32 patch_w, patch_lines, tile_lines;  ///< pixels and lines of input, and lines of output, of one tile (patch form)
+  s32 part_tiles;                        ///< channel tiles of one of several outputs
+  s64 part_stride;                       ///< elements from one output to the next
 };
 
 inline constexpr int kDepth = XI_A == 2 ? XI_BK / 2 : XI_BK;               ///< elements of K in a panel
@@ -211,6 +214,21 @@ __device__ __forceinline__ Vector16 pack(const float (&y)[kChannels]) {
   }
 }
 
+/// Where the output begins that has the tile's channels, and how many of them lie in outputs before.
+struct Part {
+  XI_OUT_T* output;
+  s32 first_channel;
+};
+__device__ __forceinline__ Part part_of(const WgemmArgs& args, s32 channel_tile) {
+  Part part{static_cast<XI_OUT_T*>(args.output), 0};
+#if XI_PARTS
+  const s32 index = channel_tile / args.part_tiles;
+  part.output += index * args.part_stride;
+  part.first_channel = index * args.part_tiles * XI_BN;
+#endif
+  return part;
+}
+
 #if XI_RESIDUAL
 using ResidualWords = u32[kResidualWords];
 #else
@@ -239,7 +257,8 @@ __device__ __forceinline__ void store_group(const WgemmArgs& args, const Accumul
                                             const Constants& c, s32 channel_tile, int group, s32 m, u32 t,
                                             u32 residual_tile, u32 residual_row) {
   const s32 in_tile = group * 4 * kChannels + t * kChannels;
-  const s32 channel = channel_tile * XI_BN + in_tile;
+  const Part part = part_of(args, channel_tile);
+  const s32 channel = channel_tile * XI_BN - part.first_channel + in_tile;
   if (channel >= args.pitch) return;
 #pragma unroll
   for (int h = 0; h < 2; ++h) {
@@ -251,7 +270,7 @@ __device__ __forceinline__ void store_group(const WgemmArgs& args, const Accumul
     const s32 row = m + 8 * h;
     if (row < args.rows) {
       const u64 at = static_cast<u64>(row) * args.pitch + channel;
-      *reinterpret_cast<Vector16*>(static_cast<XI_OUT_T*>(args.output) + at) = out;
+      *reinterpret_cast<Vector16*>(part.output + at) = out;
     }
   }
 }

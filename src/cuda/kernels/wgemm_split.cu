@@ -85,6 +85,7 @@ extern "C" __global__ void __cluster_dims__(XI_SPLIT, 1, 1) __launch_bounds__(12
     launch_next();
   }
 
+  const Part part = part_of(args, channel_tile);
   // What this thread will end: along a row first, so that neighbours store neighbouring channels.
   s32 row[kItems], channel[kItems];
   u32 from[kItems];
@@ -99,7 +100,7 @@ extern "C" __global__ void __cluster_dims__(XI_SPLIT, 1, 1) __launch_bounds__(12
     const u32 chunk = in_row % kChunks, t = in_row / kChunks % 4, group = in_row / (4 * kChunks);
     from[i] = sums + (item - rank * kItems * 128) * 16;
     row[i] = row_tile * kRows + r;
-    channel[i] = channel_tile * XI_BN + group * 4 * kChannels + t * kChannels + chunk * 4;
+    channel[i] = channel_tile * XI_BN - part.first_channel + group * 4 * kChannels + t * kChannels + chunk * 4;
     const s32 at = ((channel_tile * kGroups + group) * kChunks + chunk) * 4 + t;
     multiplier[i] = __ldg(reinterpret_cast<const float4*>(args.epilogue.multiplier) + at);
     bias[i] = __ldg(reinterpret_cast<const float4*>(args.epilogue.bias) + at);
@@ -172,7 +173,7 @@ extern "C" __global__ void __cluster_dims__(XI_SPLIT, 1, 1) __launch_bounds__(12
       y[j] = finish(args.epilogue, sum, m[j], b[j], r);
     }
     if (row[i] >= 0) {
-      store4(static_cast<XI_OUT_T*>(args.output) + static_cast<u64>(row[i]) * args.pitch + channel[i], y);
+      store4(part.output + static_cast<u64>(row[i]) * args.pitch + channel[i], y);
     }
   }
 }
