@@ -66,10 +66,8 @@ Creation create_attention(const Request& request, const Tactic&) {
   step->threads = kWarps * 32;
   step->shared_bytes = static_cast<std::uint32_t>(tiles.shared_bytes(rounding->element));
   step->args.query_tiles = static_cast<std::uint32_t>((shape.queries + rows - 1) / rows);
-  constexpr float kLog2E = 1.4426950408889634F;
-  const bool scale_first = shape.masked || !(step->args.scale > 0);
-  step->args.scale *= kLog2E;
   gpu::KernelSource source{"attention.cu", "attention", {}, ""};
+  define_scores(*step, shape, source);
   source.define("XI_DEPTH", tiles.depth);
   source.define("XI_VALUES", tiles.values);
   source.define("XI_WARPS", kWarps);
@@ -77,8 +75,6 @@ Creation create_attention(const Request& request, const Tactic&) {
   source.define("XI_KEYS", tiles.keys);
   source.define("XI_CAUSAL", shape.causal ? 1 : 0);
   source.define("XI_MASK", !shape.masked ? 0 : mask_rows ? 2 : 1);
-  source.define("XI_MASK_T", device_name_of(shape.masked ? step->inputs[3]->element : Element::kF32));
-  source.define("XI_SCALE_FIRST", scale_first ? 1 : 0);
   rounding->define(source);
   step->kernels = {source};
   step->implementation = "attention:" + std::to_string(rows) + "x" + std::to_string(tiles.keys);

@@ -1,5 +1,5 @@
 #pragma once
-// What both attention kernels take: where heads, rows and the mask lie.
+// What the attention kernels take: where heads, rows and the mask lie.
 
 #include <string>
 #include <variant>
@@ -8,7 +8,7 @@
 
 namespace xinfer::cuda {
 
-/// AttentionArgs of kernels/attention.cu, member for member; attention_plain.cu has mask_key more.
+/// AttentionArgs of kernels/attention_rows.cuh, member for member; attention_plain.cu has mask_key more.
 struct AttentionArgs {
   gpu::DevicePointer q = 0, k = 0, v = 0, y = 0, mask = 0;
   std::int64_t q_batch = 0, q_head = 0, k_batch = 0, k_head = 0, v_batch = 0, v_head = 0, y_batch = 0, y_head = 0,
@@ -22,9 +22,11 @@ struct AttentionArgs {
 };
 
 /// Attention as a launch of one kernel.
-class AttentionStep final : public Step {
+class AttentionStep : public Step {
  public:
   void launch(const Frame& frame, std::vector<gpu::Launch>& launches) const override;
+  /// `args` with the addresses.
+  AttentionArgs placed(const Frame& frame) const;
 
   AttentionArgs args;
   std::int64_t batch = 0;
@@ -47,5 +49,8 @@ std::variant<AttentionShape, std::string> attention_shape(const Request& request
 /// padded.
 void place_operands(AttentionStep& step, const Request& request, const AttentionShape& shape, const Rounding& rounding,
                     bool aligned);
+
+/// Adds XI_SCALE_FIRST and XI_MASK_T, and turns step.args.scale into units of log 2: the kernels on tensor cores.
+void define_scores(AttentionStep& step, const AttentionShape& shape, gpu::KernelSource& source);
 
 }  // namespace xinfer::cuda

@@ -116,18 +116,30 @@ void place_operands(AttentionStep& step, const Request& request, const Attention
   step.compute = request.real;
 }
 
-void AttentionStep::launch(const Frame& frame, std::vector<gpu::Launch>& launches) const {
-  gpu::Launch launch;
-  launch.grid.x = static_cast<std::uint32_t>(batch * args.heads * args.query_tiles);
-  launch.block.x = threads;
-  launch.shared_bytes = shared_bytes;
-  launch.dependent = true;
+void define_scores(AttentionStep& step, const AttentionShape& shape, gpu::KernelSource& source) {
+  constexpr float kLog2E = 1.4426950408889634F;
+  source.define("XI_SCALE_FIRST", shape.masked || !(step.args.scale > 0) ? 1 : 0);
+  source.define("XI_MASK_T", device_name_of(shape.masked ? step.inputs[3]->element : Element::kF32));
+  step.args.scale *= kLog2E;
+}
+
+AttentionArgs AttentionStep::placed(const Frame& frame) const {
   AttentionArgs a = args;
   a.q = frame.inputs[0];
   a.k = frame.inputs[1];
   a.v = frame.inputs[2];
   a.y = frame.outputs[0];
   a.mask = inputs.size() > 3 && inputs[3] ? frame.inputs[3] : 0;
+  return a;
+}
+
+void AttentionStep::launch(const Frame& frame, std::vector<gpu::Launch>& launches) const {
+  gpu::Launch launch;
+  launch.grid.x = static_cast<std::uint32_t>(batch * args.heads * args.query_tiles);
+  launch.block.x = threads;
+  launch.shared_bytes = shared_bytes;
+  launch.dependent = true;
+  const AttentionArgs a = placed(frame);
   struct PlainArgs {
     AttentionArgs common;
     std::uint32_t mask_key;

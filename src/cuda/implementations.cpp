@@ -30,7 +30,8 @@ List list_of(ir::OpType op) {
     case kMatMul:
       return {{"igemm_matmul", create_igemm_matmul, igemm_tactics}, {"direct_matmul", create_direct_matmul}};
     case kAttention:
-      return {{"attention", create_attention, nullptr, kWritesQuantized},
+      return {{"attention_wgmma", create_attention_wgmma, attention_wgmma_tactics, kWritesQuantized},
+              {"attention", create_attention, nullptr, kWritesQuantized},
               {"attention_plain", create_attention_plain, nullptr, kWritesQuantized}};
     case kUnary:
       return {{"unary", create_unary, nullptr, kWritesQuantized}};

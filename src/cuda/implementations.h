@@ -70,7 +70,9 @@ std::vector<Tactic> layer_norm_tactics(const Request& request);
 Creation create_group_norm(const Request& request, const Tactic& tactic);
 Creation create_batch_norm(const Request& request, const Tactic& tactic);
 Creation create_softmax(const Request& request, const Tactic& tactic);
-// attention.cpp: on the tensor cores; in float, anything
+// attention_wgmma.cpp: with TMA and wgmma, on Hopper; attention.cpp: on the tensor cores; in float, anything
+Creation create_attention_wgmma(const Request& request, const Tactic& tactic);
+std::vector<Tactic> attention_wgmma_tactics(const Request& request);
 Creation create_attention(const Request& request, const Tactic& tactic);
 Creation create_attention_plain(const Request& request, const Tactic& tactic);
 // cumsum.cpp

@@ -3,6 +3,8 @@
 
 #include <cstdlib>
 #include <memory>
+#include <mutex>
+#include <shared_mutex>
 #include <utility>
 
 #include "gpu/compiler.h"
@@ -115,10 +117,24 @@ Cubin compile_uncached(const KernelSource& source, Arch arch) {
 }
 
 KernelUsage usage_of(const KernelSource& source, Arch arch) {
-  const std::string log = compile(source, arch, "--ptxas-options=-v").log;
   // For each entry ptxas says "Compiling entry function 'k'", then "0 bytes stack frame, 0 bytes spill stores, ..." and
-  // "Used 30 registers, used 1 barriers, 128 bytes smem".
-  const std::size_t start = log.find("entry function '" + source.entry + "'");
+  // "Used 30 registers, used 1 barriers, 128 bytes smem". Of many that compile at once, some say nothing (seen with 16
+  // threads and NVRTC 13.0): those are asked again with nobody else at work.
+  static std::shared_mutex others;
+  std::string log;
+  std::size_t start = std::string::npos;
+  const auto ask = [&] {
+    log = compile(source, arch, "--ptxas-options=-v").log;
+    start = log.find("entry function '" + source.entry + "'");
+  };
+  {
+    const std::shared_lock beside(others);
+    ask();
+  }
+  if (start == std::string::npos) {
+    const std::unique_lock alone(others);
+    ask();
+  }
   if (start == std::string::npos) {
     throw DeviceError(fmt::format("{}: the compiler does not tell what it takes:\n{}", describe(source, arch), log));
   }

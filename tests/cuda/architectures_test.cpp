@@ -19,7 +19,24 @@ constexpr std::size_t kVariants = 2;  // of each kernel entry
 
 const std::vector<std::string> kArchs{"75", "80", "86", "89", "90a", "100a", "120"};
 
-/// Convolutions of each kind and a Linear, in both precisions.
+/// Attention with heads of 64 elements, with a mask and without, and a layer norm of their result.
+ir::Graph transformer_pieces(std::int64_t tokens) {
+  using ir::Dim;
+  ir::Graph g;
+  const ir::Shape heads{Dim::n(), 12, tokens, 64};
+  const auto x = g.add_input("x", DataType::kFloat32, heads);
+  const auto mask = g.add_input("mask", DataType::kFloat32, {Dim::n(), 1, 1, tokens});
+  const auto y = g.add(ir::OpType::kAttention, "attention", {x, x, x}, ir::AttentionAttrs{0.125F, false});
+  const auto z = g.add(ir::OpType::kAttention, "masked", {x, x, y, mask}, ir::AttentionAttrs{0.125F, false});
+  const auto bytes = g.add(ir::OpType::kQuantize, "bytes", {z});
+  make_quantized(g, bytes, DataType::kInt8, 1.0F / 80);
+  const auto rows = g.add(ir::OpType::kTranspose, "rows", {y}, ir::TransposeAttrs{{0, 2, 1, 3}});
+  const auto flat = g.add(ir::OpType::kReshape, "flat", {rows}, ir::ShapeAttrs{{Dim::n(), tokens, 768}});
+  g.set_outputs({bytes, g.add(ir::OpType::kLayerNorm, "norm", {flat}, ir::NormAttrs{1e-5F, -1, 1})});
+  return g;
+}
+
+/// Convolutions of each kind and pieces of transformers, in both precisions.
 std::vector<ir::Graph> layer_graphs() {
   std::vector<ir::Graph> graphs;
   const auto add = [&](ConvCase c) {
@@ -56,6 +73,7 @@ std::vector<ir::Graph> layer_graphs() {
   ConvCase grouped = depthwise;
   grouped.attrs.groups = 6;
   add(grouped);
+  for (const std::int64_t tokens : {197, 384}) graphs.push_back(transformer_pieces(tokens));
   return graphs;
 }
 

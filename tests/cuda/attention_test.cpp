@@ -92,6 +92,31 @@ INSTANTIATE_TEST_SUITE_P(Quantized, Attention,
                          ::testing::Values(AttentionCase{2, 37, 75, 64, 64, false, {}, DataType::kInt8},
                                            AttentionCase{2, 37, 75, 17, 17, false, {}, DataType::kUInt8}));
 
+class WgmmaAttention : public ::testing::TestWithParam<AttentionCase> {};
+TEST_P(WgmmaAttention, EqualsTheReference) {
+  CheckOptions options = with("attention_wgmma");
+  options.all_tactics = true;
+  check(attention_graph(GetParam()), kHalf, options);
+}
+
+// Every size of a tile, of the last one too; one query, one key, and more of both than a tile has.
+INSTANTIATE_TEST_SUITE_P(Lengths, WgmmaAttention,
+                         ::testing::Values(AttentionCase{2, 1, 1, 64, 64}, AttentionCase{2, 197, 197, 64, 64},
+                                           AttentionCase{3, 384, 384, 64, 64}, AttentionCase{1, 1, 200, 64, 64},
+                                           AttentionCase{1, 200, 1, 64, 64}, AttentionCase{2, 64, 128, 64, 64},
+                                           AttentionCase{1, 129, 63, 64, 64}, AttentionCase{3, 65, 17, 64, 64},
+                                           AttentionCase{2, 70, 33, 64, 64}, AttentionCase{2, 50, 80, 64, 64},
+                                           AttentionCase{2, 50, 96, 64, 64}, AttentionCase{2, 130, 97, 64, 64},
+                                           AttentionCase{1, 130, 145, 64, 64}, AttentionCase{1, 300, 700, 64, 64}));
+INSTANTIATE_TEST_SUITE_P(Others, WgmmaAttention,
+                         ::testing::Values(AttentionCase{2, 37, 75, 64, 64, false, Shape{Dim::n(), 1, 1, 75}},
+                                           AttentionCase{2, 137, 385, 64, 64, false, Shape{Dim::n(), 1, 1, 385}},
+                                           AttentionCase{2, 37, 75, 64, 64, false, Shape{75}},
+                                           AttentionCase{1, 20, 70, 64, 64, false, {}, {}, -0.25F},
+                                           AttentionCase{1, 20, 70, 64, 64, false, {}, {}, 0.0F},
+                                           AttentionCase{2, 70, 197, 64, 64, false, {}, DataType::kInt8},
+                                           AttentionCase{2, 197, 75, 64, 64, false, {}, DataType::kUInt8}));
+
 // Enough queries for two tiles a warp.
 TEST(AttentionTiles, ManyQueries) {
   CheckOptions options = with("attention");

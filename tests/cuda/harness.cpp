@@ -156,17 +156,20 @@ const Gpu& gpu_here() {
   return gpu;
 }
 
+bool hopper_only(const CheckOptions& options) {
+  return options.implementation.starts_with("wgemm") || options.implementation == "attention_wgmma";
+}
+
 /// What to compile for where there is no GPU: the oldest, the first with cp.async, or Hopper, taking turns from test to
 /// test; architectures_test.cpp compiles everything for all.
 const Target& target_without_gpu(const CheckOptions& options) {
   static const std::vector<Target> targets{
       {{75, false}, 40, 64 * 1024}, {{80, false}, 108, 163 * 1024}, {{90, true}, 132, 227 * 1024}};
-  const bool hopper_only = options.implementation.starts_with("wgemm");
   const bool ampere_up = options.implementation == "stem_conv";
   std::vector<const Target*> possible;
   for (const Target& target : targets) {
     if (options.arch && target.arch != *options.arch) continue;
-    if ((hopper_only && !target.arch.has_wgmma()) || (ampere_up && !target.arch.at_least(80))) continue;
+    if ((hopper_only(options) && !target.arch.has_wgmma()) || (ampere_up && !target.arch.at_least(80))) continue;
     possible.push_back(&target);
   }
   const ::testing::TestInfo& test = *::testing::UnitTest::GetInstance()->current_test_info();
@@ -263,6 +266,7 @@ void check_batch(const ir::Graph& graph, const std::vector<Tensor>& inputs, std:
     }
     return;
   }
+  if (hopper_only(options) && !gpu.state->target().arch.has_wgmma()) return;
   const std::vector<Tensor> expected = reference::run(graph, inputs);
   Target target = gpu.state->target();
   if (options.arch) target.arch = *options.arch;

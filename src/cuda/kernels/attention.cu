@@ -12,27 +12,7 @@
 //   XI_SCALE_FIRST        0: the scale is positive and there is no mask, so that the highest product has the highest
 //                         score
 //   XI_OUT_T, XI_STEP     element type of the result; see rows.cuh
-#include "attention.cuh"
-#include "rows.cuh"
-
-struct AttentionArgs {
-  const half_t* q;
-  const half_t* k;
-  const half_t* v;
-  XI_OUT_T* y;
-#if XI_MASK
-  const XI_MASK_T* mask;
-#else
-  const void* mask;
-#endif
-  s64 q_batch, q_head, k_batch, k_head, v_batch, v_head, y_batch, y_head, mask_batch, mask_head;  ///< elements
-  u32 q_row, k_row, v_row, y_row, mask_row;                                                       ///< elements
-  u32 heads, queries, keys, depth, values;
-  u32 y_columns;    ///< to write: values, or those with padding
-  u32 query_tiles;  ///< blocks of a head
-  float scale;      ///< times log2(e)
-  float step;
-};
+#include "attention_rows.cuh"
 
 namespace {
 
@@ -45,31 +25,6 @@ constexpr int kStage = XI_KEYS * (kDepthPitch + kValuePitch) > kRows* kDepthPitc
                            ? XI_KEYS*(kDepthPitch + kValuePitch)
                            : kRows* kDepthPitch;  // halves; the second stage first holds the queries
 constexpr int kOutPitch = XI_VALUES + 16 / static_cast<int>(sizeof(XI_OUT_T));
-
-__device__ __forceinline__ float minus_infinity() { return __int_as_float(0xff800000); }
-
-#if XI_MASK
-constexpr float kLog2E = 1.4426950408889634f;
-
-/// In units of log 2; the lowest floats stay finite.
-__device__ __forceinline__ float mask_units(float x) {
-  const float y = x * kLog2E;
-  return isinf(y) && !isinf(x) ? copysignf(3.402823466e38f, y) : y;
-}
-
-/// Two neighbouring elements of the mask, in units of log 2.
-template <class T>
-__device__ __forceinline__ float2 mask_pair(const T* at) {
-  if constexpr (sizeof(T) == 4) {
-    const float2 pair = *reinterpret_cast<const float2*>(at);
-    return make_float2(mask_units(pair.x), mask_units(pair.y));
-  } else {
-    const u32 pair = *reinterpret_cast<const u32*>(at);
-    return make_float2(to_float(half_t{static_cast<u16>(pair)}) * kLog2E,
-                       to_float(half_t{static_cast<u16>(pair >> 16)}) * kLog2E);
-  }
-}
-#endif
 
 /// What a warp knows of its rows.
 struct WarpState {
@@ -160,24 +115,7 @@ __device__ __forceinline__ void take_tile(WarpState& w, const AttentionArgs& a, 
   for (int t = 0; t < XI_TILES; ++t) {
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-      float highest = w.highest[t][half];
-#pragma unroll
-      for (int i = 0; i < XI_KEYS / 8; ++i) highest = fmaxf(highest, fmaxf(s[t][i][2 * half], s[t][i][2 * half + 1]));
-      highest = fmaxf(highest, __shfl_xor_sync(0xffffffffu, highest, 1));
-      highest = fmaxf(highest, __shfl_xor_sync(0xffffffffu, highest, 2));
-      // Where every score so far is -inf, all powers shall be 0 rather than NaN: the sum stays 0.
-      const float base = highest == minus_infinity() ? 0.0f : highest * scale;
-      const float shrink = power_of_2(fmaf(w.highest[t][half], scale, -base));
-      w.highest[t][half] = highest;
-      float sum = w.sum[t][half] * shrink;
-#pragma unroll
-      for (int i = 0; i < XI_KEYS / 8; ++i) {
-        const float left = power_of_2(fmaf(s[t][i][2 * half], scale, -base));
-        const float right = power_of_2(fmaf(s[t][i][2 * half + 1], scale, -base));
-        sum += left + right;
-        p[t][i / 2][i % 2 * 2 + half] = pack_halves(left, right);
-      }
-      w.sum[t][half] = sum;
+      const float shrink = take_scores(s[t], half, scale, w.highest[t][half], w.sum[t][half], p[t]);
 #pragma unroll
       for (int i = 0; i < XI_VALUES / 8; ++i) {
         w.o[t][i][2 * half] *= shrink;
