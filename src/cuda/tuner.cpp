@@ -11,10 +11,13 @@
 namespace xinfer::cuda {
 namespace {
 
+constexpr std::size_t kVariantsBehind = 2;
 constexpr double kLeastGain = 0.02;
 constexpr double kResolution = 0.1;  // microseconds; of the device's events
 
-/// All variants of all implementations but the last of several, which is the slow one that takes everything.
+/// All variants of the first implementation that takes the layer, and the first ones of those behind it; not the last
+/// of several, which is the slow one that takes everything. (Of 360 layers of ResNet-50, ViT and BERT on an H200, 18
+/// were fastest with a later implementation, and two of its variants in place of all cost 0.02 % of the time.)
 std::vector<Choice> candidates(const Request& request) {
   const auto list = implementations_of(request.node.op);
   std::vector<Choice> result;
@@ -24,9 +27,13 @@ std::vector<Choice> candidates(const Request& request) {
     if (folds && !implementation.writes_quantized) continue;
     std::vector<Tactic> tactics{{}};
     if (implementation.tactics != nullptr) tactics = implementation.tactics(request);
+    const bool first = result.empty();
+    std::size_t left = first ? tactics.size() : kVariantsBehind;
     for (Tactic& tactic : tactics) {
+      if (left == 0) break;
       if (std::holds_alternative<Refusal>(implementation.create(request, tactic))) continue;
       result.push_back({std::string(implementation.name), std::move(tactic)});
+      --left;
     }
   }
   return result;

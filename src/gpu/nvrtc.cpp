@@ -2,9 +2,10 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
+#include <future>
+#include <map>
 #include <memory>
 #include <mutex>
-#include <shared_mutex>
 #include <utility>
 
 #include "gpu/compiler.h"
@@ -105,6 +106,32 @@ Compiled compile(const KernelSource& source, Arch arch, const std::string& extra
   return {program.code(), program.log()};
 }
 
+/// What ptxas says of all entries of a text. Asked once: a compiler that has seen a text before may say nothing (NVRTC
+/// 13.0, where threads compile the same text at once).
+std::string usage_log(const KernelSource& source, Arch arch) {
+  static std::mutex mutex;
+  static std::map<std::string, std::shared_future<std::string>> logs;
+  std::promise<std::string> ours;
+  std::shared_future<std::string> log;
+  bool asked = true;
+  {
+    const std::lock_guard lock(mutex);
+    std::shared_future<std::string>& known = logs[text_of(source) + to_string(arch)];
+    if (!known.valid()) {
+      known = ours.get_future().share();
+      asked = false;
+    }
+    log = known;
+  }
+  if (asked) return log.get();
+  try {
+    ours.set_value(compile(source, arch, "--ptxas-options=-v").log);
+  } catch (...) {
+    ours.set_exception(std::current_exception());
+  }
+  return log.get();
+}
+
 }  // namespace
 
 bool compiler_available() { return find_nvrtc().usable(); }
@@ -118,23 +145,9 @@ Cubin compile_uncached(const KernelSource& source, Arch arch) {
 
 KernelUsage usage_of(const KernelSource& source, Arch arch) {
   // For each entry ptxas says "Compiling entry function 'k'", then "0 bytes stack frame, 0 bytes spill stores, ..." and
-  // "Used 30 registers, used 1 barriers, 128 bytes smem". Of many that compile at once, some say nothing (seen with 16
-  // threads and NVRTC 13.0): those are asked again with nobody else at work.
-  static std::shared_mutex others;
-  std::string log;
-  std::size_t start = std::string::npos;
-  const auto ask = [&] {
-    log = compile(source, arch, "--ptxas-options=-v").log;
-    start = log.find("entry function '" + source.entry + "'");
-  };
-  {
-    const std::shared_lock beside(others);
-    ask();
-  }
-  if (start == std::string::npos) {
-    const std::unique_lock alone(others);
-    ask();
-  }
+  // "Used 30 registers, used 1 barriers, 128 bytes smem".
+  const std::string log = usage_log(source, arch);
+  const std::size_t start = log.find("entry function '" + source.entry + "'");
   if (start == std::string::npos) {
     throw DeviceError(fmt::format("{}: the compiler does not tell what it takes:\n{}", describe(source, arch), log));
   }
