@@ -25,6 +25,7 @@
 
 #include "cli/console.h"
 #include "cli/npy.h"
+#include "comparison.h"
 #include "cpu/program.h"
 #include "cuda/executor.h"
 #include "cuda/tuned.h"
@@ -35,6 +36,7 @@
 namespace {
 
 using namespace xinfer;
+using tools::Comparison;
 
 constexpr std::size_t kJudgedValues = 3;    // 8-bit values that must agree
 constexpr double kJudgedShare = 1e-3;       // of their elements may be one step off
@@ -52,77 +54,6 @@ struct Options {
 };
 
 using Values = std::unordered_map<ir::ValueId, Tensor>;
-
-/// How one value differs between the devices.
-struct Comparison {
-  std::string name;
-  DataType type = DataType::kFloat32;
-  bool is_output = false;
-  std::int64_t elements = 0, different = 0;
-  std::int64_t beyond_one = 0;  ///< integers that differ by more than 1
-  double largest = 0;           ///< difference: in steps (integers), or relative to the largest element (floats)
-  double decibels = 0;          ///< signal-to-noise ratio; infinite where all is equal
-  double share() const { return elements == 0 ? 0 : static_cast<double>(different) / static_cast<double>(elements); }
-};
-
-template <class T>
-void compare_elements(std::span<const T> cpu, std::span<const T> gpu, Comparison& result) {
-  double signal = 0, noise = 0, magnitude = 0;
-  for (std::size_t i = 0; i < cpu.size(); ++i) {
-    const auto a = static_cast<double>(cpu[i]), b = static_cast<double>(gpu[i]);
-    if (cpu[i] == gpu[i] || (std::isnan(a) && std::isnan(b))) {
-      if (!std::isfinite(a)) continue;
-    } else {
-      ++result.different;
-      if (std::abs(a - b) > 1) ++result.beyond_one;
-    }
-    const double gap = std::isfinite(a) && std::isfinite(b) ? std::abs(a - b) : std::numeric_limits<double>::infinity();
-    result.largest = std::max(result.largest, a == b ? 0.0 : gap);
-    magnitude = std::max(magnitude, std::isfinite(a) ? std::abs(a) : 0.0);
-    signal += std::isfinite(a) ? a * a : 0.0;
-    noise += a == b ? 0.0 : gap * gap;
-  }
-  if (std::is_same_v<T, float> && result.largest > 0) result.largest /= magnitude;
-  result.decibels = noise == 0 ? std::numeric_limits<double>::infinity() : 10 * std::log10(signal / noise);
-}
-
-Comparison compare(const ir::Graph& graph, ir::ValueId id, const Tensor& cpu, const Tensor& gpu) {
-  const ir::Value& value = graph.value(id);
-  if (cpu.dtype() != gpu.dtype() || cpu.shape() != gpu.shape()) {
-    throw Error(fmt::format("value '{}' is {} {} on the CPU, but {} {} on the GPU", value.name, name_of(cpu.dtype()),
-                            to_string(cpu.shape()), name_of(gpu.dtype()), to_string(gpu.shape())));
-  }
-  Comparison result;
-  result.name = value.name;
-  result.type = cpu.dtype();
-  result.is_output = graph.is_output(id);
-  result.elements = cpu.numel();
-  const auto run = [&](auto tag) {
-    using T = decltype(tag);
-    compare_elements<T>(cpu.data<T>(), gpu.data<T>(), result);
-  };
-  switch (cpu.dtype()) {
-    case DataType::kFloat32:
-      run(float{});
-      break;
-    case DataType::kInt8:
-      run(std::int8_t{});
-      break;
-    case DataType::kUInt8:
-      run(std::uint8_t{});
-      break;
-    case DataType::kInt32:
-      run(std::int32_t{});
-      break;
-    case DataType::kInt64:
-      run(std::int64_t{});
-      break;
-    case DataType::kBool:
-      run(bool{});
-      break;
-  }
-  return result;
-}
 
 /// Integers below this are valid for an input: the sizes of axes that it indexes, else 2 (masks).
 std::int64_t index_limit(const ir::Graph& graph, ir::ValueId input) {
@@ -249,7 +180,7 @@ std::vector<Comparison> compare_with_gpu(const std::shared_ptr<const ir::Graph>&
   std::vector<Comparison> result;
   for (const cuda::Visible& visible : program->visible) {
     if (graph->value(visible.value).producer == ir::kNone) continue;  // a graph input
-    result.push_back(compare(*graph, visible.value, cpu.at(visible.value), context.read(visible)));
+    result.push_back(tools::compare(*graph, visible.value, cpu.at(visible.value), context.read(visible)));
   }
   return result;
 }
@@ -285,7 +216,7 @@ std::vector<Comparison> compare_layers(const ir::Graph& graph, const engine::Eng
     std::vector<Tensor> outputs = make_outputs(*shared, batch);
     context.run(inputs, outputs);
     for (std::size_t i = 0; i < outputs.size(); ++i) {
-      result.push_back(compare(graph, piece.outputs[i], cpu.at(piece.outputs[i]), outputs[i]));
+      result.push_back(tools::compare(graph, piece.outputs[i], cpu.at(piece.outputs[i]), outputs[i]));
     }
   }
   return result;

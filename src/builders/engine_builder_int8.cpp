@@ -55,7 +55,7 @@ void EngineBuilder::Impl::choose_ranges(Int8Job& job) {
     job.ranges = job.table.pick(job.plan.method);
     return;
   }
-  const std::string key = ranges_key(*job.graph, job.table, job.plan);
+  const std::string key = ranges_key(*job.graph, job.table, job.samples.size(), job.plan);
   if (job.fitted.ranges_key != key) {
     job.fitted = {key, quantize::choose_ranges(job.graph, job.table, job.plan, job.samples, threads), {}, {}};
   }
@@ -65,7 +65,7 @@ void EngineBuilder::Impl::choose_ranges(Int8Job& job) {
 
 void EngineBuilder::Impl::load_fitted(Int8Job& job) {
   const std::string path = fit_cache_of(cache_path);
-  if (cache_path.empty() || !std::filesystem::exists(path)) return;
+  if (cache_path.empty() || job.samples.empty() || !std::filesystem::exists(path)) return;
   try {
     job.fitted = load_fit_cache(path, *job.graph);
   } catch (const CalibrationError& error) {
@@ -76,7 +76,8 @@ void EngineBuilder::Impl::load_fitted(Int8Job& job) {
 void EngineBuilder::Impl::fit_layers(Int8Job& job) {
   const std::string how = fmt::format("effort {}, rounding {}, bias {}", effort, repairs(Repair::kWeightRounding),
                                       repairs(Repair::kBiasCorrection));
-  const std::string key = layers_key(ranges_key(*job.graph, job.table, job.plan), job.ranges, job.plan, how);
+  const std::string key =
+      layers_key(ranges_key(*job.graph, job.table, job.samples.size(), job.plan), job.ranges, job.plan, how);
   report.layers_from_cache = job.fitted.layers_key == key;
   if (!report.layers_from_cache) {
     job.fitted.layers = reconstruct(job, job.plan);

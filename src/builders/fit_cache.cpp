@@ -125,10 +125,11 @@ FitCache parse(const std::string& text, const ir::Graph& graph) {
 
 }  // namespace
 
-std::string ranges_key(const ir::Graph& graph, const quantize::CalibrationTable& table,
+std::string ranges_key(const ir::Graph& graph, const quantize::CalibrationTable& table, std::size_t samples,
                        const quantize::PlanOptions& plan) {
   Hasher hasher;
   hasher.update_string(content_hash(graph));
+  hasher.update_string(std::to_string(samples));
   hasher.update_string(to_text(table));
   add_plan(hasher, plan);
   return hasher.hex();

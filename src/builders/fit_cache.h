@@ -6,7 +6,7 @@
 // are CBOR again, {"ranges": {"key", "tensors": {name: [signed threshold, unsigned threshold, non-negative, method]}},
 // "layers": {"key", "nodes": {name: {"shape", "weights", "scales", "bias"}}}}, numbers little-endian.
 
-#include <optional>
+#include <cstddef>
 #include <string>
 
 #include "ir/graph.h"
@@ -23,8 +23,9 @@ struct FitCache {
   quantize::LayerChoices layers;
 };
 
-/// What decides the outcome of choose_ranges(): graph, data, plan.
-std::string ranges_key(const ir::Graph& graph, const quantize::CalibrationTable& table,
+/// What decides the outcome of choose_ranges(): graph, data (of which the first `samples` by their hashes are looked
+/// at), plan.
+std::string ranges_key(const ir::Graph& graph, const quantize::CalibrationTable& table, std::size_t samples,
                        const quantize::PlanOptions& plan);
 /// What decides the outcome of reconstruct(): `ranges_key`, the layers left in float since, and `how`, the options of
 /// the fit in the caller's words.

@@ -213,7 +213,8 @@ void add_build(CLI::App& app, Action& action) {
       ->add_flag("--allow-cpu-fallback", options->cpu_fallback,
                  "Run nodes that no GPU kernel takes on the CPU, slowly, instead of failing")
       ->group(gpu_group);
-  command->add_option("--cache", options->cache, "Calibration cache: used when it matches, else written");
+  command->add_option("--cache", options->cache,
+                      "Calibration cache: used when it matches, else written; fitted layers lie in FILE.fit");
   command->add_option("--precision", options->precisions,
                       "PATTERN=fp32 or PATTERN=int8 for nodes by name, with * and ?");
   command->add_option("--op-precision", options->op_precisions,
