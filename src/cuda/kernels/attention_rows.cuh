@@ -48,9 +48,9 @@ __device__ __forceinline__ float2 mask_pair(const T* at) {
 }
 #endif
 
-/// Takes the scores of one row (`half` 0 or 1 of the two that the thread has a part of): makes them probabilities, which
-/// go to `p` as fragments of a left factor, and updates the row's highest score and the sum of this thread's powers.
-/// Returns what the row's result so far is to be multiplied by.
+/// Takes the scores of one row (`half` 0 or 1 of the two that the thread has a part of): makes them probabilities,
+/// which go to `p` as fragments of a left factor, and updates the row's highest score and the sum of this thread's
+/// powers. Returns what the row's result so far is to be multiplied by.
 template <int kGroups>
 __device__ __forceinline__ float take_scores(const float (&s)[kGroups][4], int half, float scale, float& row_highest,
                                              float& row_sum, u32 (&p)[kGroups / 2][4]) {

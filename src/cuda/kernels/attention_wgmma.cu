@@ -1,5 +1,5 @@
-// Attention on Hopper's wgmma for heads of 64 elements: what attention.cu computes, with all keys and values of a head in
-// shared memory. TMA fetches them tile by tile; each warpgroup takes 64 queries at a time, whose fragments stay in
+// Attention on Hopper's wgmma for heads of 64 elements: what attention.cu computes, with all keys and values of a head
+// in shared memory. TMA fetches them tile by tile; each warpgroup takes 64 queries at a time, whose fragments stay in
 // registers, walks over the keys as soon as they arrive, and writes its rows. Nothing but the first rows waits for
 // memory, and the softmax of one warpgroup runs under the products of others. Macros:
 //   XI_KEYS, XI_LAST  keys of a tile, and of the last one: multiples of 16 up to 96
@@ -11,7 +11,7 @@
 
 // ---- products: the left factor in registers, the right one in shared memory ----
 
-#define XI_D8(i) \
+#define XI_D8(i)                                                                                                       \
   "+f"(d[i][0]), "+f"(d[i][1]), "+f"(d[i][2]), "+f"(d[i][3]), "+f"(d[i + 1][0]), "+f"(d[i + 1][1]), "+f"(d[i + 1][2]), \
       "+f"(d[i + 1][3])
 #define XI_D16 XI_D8(0), XI_D8(2)
@@ -30,16 +30,16 @@
 /// elements each, or, transposed, 16 rows of n.
 template <int kGroups, bool kTransposed>
 struct Product;
-#define XI_PRODUCT(groups, transposed, n, names, regs, a0, a1, a2, a3, b0, flag)                                        \
-  template <>                                                                                                           \
-  struct Product<groups, transposed> {                                                                                  \
-    static __device__ __forceinline__ void add(float (&d)[groups][4], const u32 (&a)[4], u64 b, u32 accumulate) {       \
-      asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, " flag                                                             \
-                   ", 0;\nwgmma.mma_async.sync.aligned.m64n" #n "k16.f32.f16.f16 {" names "}, {" a0 ", " a1 ", " a2     \
-                   ", " a3 "}, " b0 ", p, 1, 1, " #transposed ";\n}"                                                    \
-                   : regs                                                                                               \
-                   : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(accumulate));                              \
-    }                                                                                                                   \
+#define XI_PRODUCT(groups, transposed, n, names, regs, a0, a1, a2, a3, b0, flag)                                  \
+  template <>                                                                                                     \
+  struct Product<groups, transposed> {                                                                            \
+    static __device__ __forceinline__ void add(float (&d)[groups][4], const u32 (&a)[4], u64 b, u32 accumulate) { \
+      asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, " flag ", 0;\nwgmma.mma_async.sync.aligned.m64n" #n          \
+                   "k16.f32.f16.f16 {" names "}, {" a0 ", " a1 ", " a2 ", " a3 "}, " b0 ", p, 1, 1, " #transposed \
+                   ";\n}"                                                                                         \
+                   : regs                                                                                         \
+                   : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(accumulate));                        \
+    }                                                                                                             \
   };
 XI_PRODUCT(2, 0, 16, XI_N8, XI_D8(0), "%8", "%9", "%10", "%11", "%12", "%13")
 XI_PRODUCT(4, 0, 32, XI_N16, XI_D16, "%16", "%17", "%18", "%19", "%20", "%21")
@@ -135,7 +135,8 @@ __device__ __forceinline__ void take_tile(Rows& w, const AttentionArgs& a, u32 k
   barrier_wait(keys_here, 0);
   mma_fence();
 #pragma unroll
-  for (int d = 0; d < kHead / 16; ++d) Product<kKeys / 8, false>::add(s, w.q[d], operand_at<kRowBytes>(keys) + 2 * d, d);
+  for (int d = 0; d < kHead / 16; ++d)
+    Product<kKeys / 8, false>::add(s, w.q[d], operand_at<kRowBytes>(keys) + 2 * d, d);
   mma_commit();
   mma_wait<0>();
   pin(s);
