@@ -172,6 +172,16 @@ void Attributes::append_activation(ir::UnaryKind kind, float alpha, float beta, 
 
 void Attributes::append_linear(float scale) { append_eltwise(post_ops_, dnnl::algorithm::eltwise_linear, scale, 0.0F); }
 
+void Attributes::append_columns(ir::BinaryKind kind, const Tensor& operand) {
+  const Dims dims{1, operand.numel()};
+  Memory memory(describe(DataType::kFloat32, dims, Layout::plain()), engine());
+  std::memcpy(memory.get_data_handle(), operand.raw(), operand.bytes());
+  const auto algorithm = kind == ir::BinaryKind::kMul ? dnnl::algorithm::binary_mul : dnnl::algorithm::binary_add;
+  const int argument = DNNL_ARG_ATTR_MULTIPLE_POST_OP(post_ops_.len()) | DNNL_ARG_SRC_1;
+  post_ops_.append_binary(algorithm, memory.get_desc());
+  arguments_.emplace_back(argument, std::move(memory));
+}
+
 void Attributes::set_multipliers(const std::vector<float>& multipliers, std::vector<float>& bias,
                                  bool grouped_weights) {
 #if DNNL_VERSION_MAJOR >= 3

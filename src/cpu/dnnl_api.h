@@ -9,6 +9,7 @@
 #include "cpu/layout.h"
 #include "ir/ops.h"
 #include "xinfer/core/data_type.h"
+#include "xinfer/core/tensor.h"
 
 namespace xinfer::cpu::dnnl_api {
 
@@ -50,6 +51,9 @@ class Attributes {
   /// Activation, then times `scale`; kIdentity with scale 1 adds nothing.
   void append_activation(ir::UnaryKind kind, float alpha, float beta, float scale = 1.0F);
   void append_linear(float scale);
+  /// result * operand or result + operand (kMul, kAdd), for a result of rows and columns: one number, or one for each
+  /// column.
+  void append_columns(ir::BinaryKind kind, const Tensor& operand);
   /// Multiplies the integer accumulators (and `bias`, which it changes to what the primitive must be given) by one
   /// factor each output channel. `channel_axis` is the weights' mask: 1 for grouped convolutions.
   void set_multipliers(const std::vector<float>& multipliers, std::vector<float>& bias, bool grouped_weights);

@@ -10,6 +10,7 @@ namespace {
 using List = std::vector<Implementation>;
 
 constexpr bool kWritesQuantized = true;
+constexpr bool kTakesTail = true;
 
 /// The lists without the reference, which table() appends to each. An empty list: an operator at the rim of networks,
 /// where the reference is fast enough.
@@ -26,7 +27,7 @@ List fast_implementations(ir::OpType op) {
               {"conv_transpose_int8_dnnl", create_conv_transpose_int8_dnnl}};
     case kLinear:
       return {{"linear_f32", create_linear_f32},
-              {"linear_int8_dnnl", create_linear_int8_dnnl},
+              {"linear_int8_dnnl", create_linear_int8_dnnl, false, kTakesTail},
               {"linear_int8_own", create_linear_int8_own}};
     case kMatMul:
       return {{"matmul_f32", create_matmul_f32},

@@ -13,6 +13,7 @@ struct Implementation {
   std::string_view name;
   Creation (*create)(const Request&);
   bool writes_quantized = false;  ///< can take over the Quantize that follows (Request::output_override)
+  bool takes_tail = false;        ///< and what may lie between (Request::tail)
 };
 
 /// Never empty; the last one is the reference.

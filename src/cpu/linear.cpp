@@ -135,6 +135,8 @@ Creation create_linear_int8_dnnl(const Request& request) {
   if (layer.residual_type) attributes.append_sum(layer.folded.residual_scale, *layer.residual_type, layer.output_type);
   attributes.append_activation(activation.activation, activation.alpha, activation.beta,
                                1.0F / layer.folded.output_scale);
+  for (const TailStep& step : request.tail) attributes.append_columns(step.kind, step.operand);
+  if (!request.tail.empty()) attributes.append_linear(1.0F / layer.tail_scale);
   std::optional<dnnl_api::Memory> bias;
   if (request.has(2)) bias = vector_memory(layer.folded.bias, request.input_dims(2));
   Creation creation = create_inner_product(request, attributes, DataType::kInt8, bias);

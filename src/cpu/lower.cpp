@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <optional>
 #include <unordered_map>
 
 #include "cpu/executable.h"
@@ -94,12 +95,56 @@ class Lowering {
     buffer.constant = target;
   }
 
-  /// The Quantize that alone reads the node's only output, when folding it in loses nothing.
-  ir::NodeId following_quantize(const ir::Node& node) const {
-    if (keep_values_ || node.outputs.size() != 1 || node.op == ir::OpType::kQuantize) return ir::kNone;
-    const ir::NodeId consumer = graph_.sole_consumer(node.outputs[0]);
-    if (consumer == ir::kNone || graph_.node(consumer).op != ir::OpType::kQuantize) return ir::kNone;
-    return consumer;
+  /// Nodes behind another one that its step may take over, the last of them a Quantize.
+  struct Ending {
+    std::vector<ir::NodeId> nodes;
+    std::vector<TailStep> tail;
+  };
+
+  bool quantized_to_u8(ir::ValueId value) const {
+    const ir::NodeId consumer = graph_.sole_consumer(value);
+    return consumer != ir::kNone && graph_.node(consumer).op == ir::OpType::kQuantize &&
+           graph_.value(graph_.node(consumer).outputs[0]).dtype == DataType::kUInt8;
+  }
+
+  /// The constant that a Binary multiplies `value` by or adds to it, where every column has its own or all the same.
+  std::optional<TailStep> tail_step(const ir::Node& node, ir::ValueId value) const {
+    if (node.op != ir::OpType::kBinary) return std::nullopt;
+    const auto& attrs = node.as<ir::BinaryAttrs>();
+    if (attrs.kind != ir::BinaryKind::kMul && attrs.kind != ir::BinaryKind::kAdd) return std::nullopt;
+    // Quantizing to u8 does what a ReLU does.
+    const bool clamped = attrs.epilogue.activation == ir::UnaryKind::kRelu && quantized_to_u8(node.outputs[0]);
+    if (attrs.epilogue.activation != ir::UnaryKind::kIdentity && !clamped) return std::nullopt;
+    const ir::Value& other = graph_.value(node.inputs[node.inputs[0] == value ? 1 : 0]);
+    const ir::Value& result = graph_.value(node.outputs[0]);
+    if (!other.is_constant() || other.dtype != DataType::kFloat32 || result.dtype != DataType::kFloat32 ||
+        result.shape != graph_.value(value).shape || result.shape.rank() == 0) {
+      return std::nullopt;
+    }
+    const Dims dims = other.constant->shape();
+    const bool one = other.constant->numel() == 1;
+    const bool columns =
+        !dims.empty() && dims.back() == dims_of(value).back() && other.constant->numel() == dims.back();
+    if (!one && !columns) return std::nullopt;
+    return TailStep{attrs.kind, *other.constant};
+  }
+
+  /// What alone reads the node's only output up to a Quantize, when folding it in loses nothing.
+  std::optional<Ending> ending_of(const ir::Node& node) const {
+    if (keep_values_ || node.outputs.size() != 1 || node.op == ir::OpType::kQuantize) return std::nullopt;
+    Ending ending;
+    ir::ValueId value = node.outputs[0];
+    while (true) {
+      const ir::NodeId consumer = graph_.sole_consumer(value);
+      if (consumer == ir::kNone) return std::nullopt;
+      ending.nodes.push_back(consumer);
+      const ir::Node& next = graph_.node(consumer);
+      if (next.op == ir::OpType::kQuantize) return ending;
+      auto step = tail_step(next, value);
+      if (!step) return std::nullopt;
+      ending.tail.push_back(std::move(*step));
+      value = next.outputs[0];
+    }
   }
 
   /// Layout that the value already has, or the first of those that it has.
@@ -114,20 +159,27 @@ class Lowering {
            op == ir::OpType::kQuantize || op == ir::OpType::kDequantize;
   }
 
-  std::unique_ptr<Step> choose(Request& request, StepInfo& info, ir::ValueId quantized) {
-    // With a Quantize behind it, first whoever can take that over: one pass over memory less.
-    std::vector<ir::ValueId> targets{ir::kNone};
-    if (quantized != ir::kNone) targets.insert(targets.begin(), quantized);
-    for (const ir::ValueId target : targets) {
-      request.output_override = target;
+  static bool takes(const Implementation& implementation, const Ending* ending) {
+    if (ending == nullptr) return true;
+    return ending->tail.empty() ? implementation.writes_quantized : implementation.takes_tail;
+  }
+
+  /// With `ending` first, if there is one: a pass over memory less for each of its nodes. It is none in the end where
+  /// nobody takes it.
+  std::unique_ptr<Step> choose(Request& request, StepInfo& info, std::optional<Ending>& ending) {
+    while (true) {
+      request.output_override = ending ? graph_.node(ending->nodes.back()).outputs[0] : ir::kNone;
+      request.tail = ending ? ending->tail : std::vector<TailStep>{};
       for (const Implementation& implementation : implementations_of(request.node.op)) {
-        if (target != ir::kNone && !implementation.writes_quantized) continue;
+        if (!takes(implementation, ending ? &*ending : nullptr)) continue;
         Creation creation = try_create(implementation, request);
         if (auto* step = std::get_if<std::unique_ptr<Step>>(&creation)) return std::move(*step);
         info.refusals.push_back(fmt::format("{}{}: {}", implementation.name,
-                                            target == ir::kNone ? "" : " (with the Quantize that follows)",
+                                            ending ? " (with the Quantize that follows)" : "",
                                             std::get<Refusal>(creation).reason));
       }
+      if (!ending) break;
+      ending.reset();
     }
     throw UnsupportedError(fmt::format("no implementation takes node '{}' ({}): {}", request.node.name,
                                        name_of(request.node.op), fmt::join(info.refusals, "; ")));
@@ -155,16 +207,17 @@ class Lowering {
     }
     const std::size_t info = exe_.infos.size();
     exe_.infos.push_back({node.name, node.op, "", {}, DataType::kFloat32, "", 0});
-    Request request{graph_, node, exe_.batch, isa_, exe_.threads, *exe_.weights, {}, ir::kNone};
+    Request request{graph_, node, exe_.batch, isa_, exe_.threads, *exe_.weights, {}, ir::kNone, {}};
     for (const ir::ValueId input : node.inputs) {
       const Layout layout = current_layout(input);
       const bool offered = layout.kind != Layout::Kind::kSwapped || takes_swapped(node.op);
       request.layouts.push_back(offered ? layout : Layout::plain());
     }
-    const ir::NodeId quantize = following_quantize(node);
-    std::shared_ptr<const Step> step =
-        choose(request, exe_.infos[info], quantize == ir::kNone ? ir::kNone : graph_.node(quantize).outputs[0]);
-    if (request.output_override != ir::kNone) folded_into_.emplace(quantize, node.name);
+    std::optional<Ending> ending = ending_of(node);
+    std::shared_ptr<const Step> step = choose(request, exe_.infos[info], ending);
+    if (ending) {
+      for (const ir::NodeId folded : ending->nodes) folded_into_.emplace(folded, node.name);
+    }
 
     Item item;
     item.info = info;

@@ -123,7 +123,7 @@ std::variant<IntegerLayer, std::string> integer_layer(const Request& request, co
   reference::LayerScales scales;
   scales.input = *input;
   scales.weights = q.scales;
-  scales.output = *output;
+  scales.output = request.tail.empty() ? *output : 1.0F;
   if (request.has(2)) {
     const ir::Value& bias = request.input(2);
     if (!bias.is_constant() || !is_float(bias)) return "the bias is no constant f32";
@@ -132,6 +132,7 @@ std::variant<IntegerLayer, std::string> integer_layer(const Request& request, co
   IntegerLayer layer;
   layer.output_type = request.output_type();
   layer.input_scale = *input;
+  layer.tail_scale = *output;
   if (request.has(3)) {
     const ir::Value& residual = request.input(3);
     const auto scale = output_scale(residual);

@@ -32,6 +32,7 @@ struct IntegerLayer {
   DataType output_type = DataType::kInt8;
   std::optional<DataType> residual_type;
   float input_scale = 1;
+  float tail_scale = 1;  ///< of the output, behind Request::tail; then the layer itself ends in real numbers
 
   /// One multiplier and bias for each of `channels` outputs.
   void expand(std::int64_t channels);

@@ -55,6 +55,12 @@ class Step {
   std::size_t shared_input = 0;
 };
 
+/// A product with constants, or a sum: one number for all columns of the result or one for each.
+struct TailStep {
+  ir::BinaryKind kind = ir::BinaryKind::kMul;  ///< kMul or kAdd
+  Tensor operand;
+};
+
 /// A node to be implemented, and its surroundings.
 struct Request {
   const ir::Graph& graph;
@@ -65,6 +71,7 @@ struct Request {
   WeightCache& weights;
   std::vector<Layout> layouts;              ///< the producer's layout of each input (plain for constants and absent)
   ir::ValueId output_override = ir::kNone;  ///< the Quantize output that the step shall write in place of output 0
+  std::vector<TailStep> tail;               ///< what the result passes through before that Quantize
 
   const ir::Value& input(std::size_t i) const { return graph.value(node.inputs[i]); }
   bool has(std::size_t i) const { return node.has_input(i); }

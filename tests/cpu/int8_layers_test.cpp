@@ -1,5 +1,9 @@
 // Integer convolutions, linear layers and matrix products: exact where all scales are powers of two.
+#include <algorithm>
+#include <cmath>
+
 #include "cpu/harness.h"
+#include "kernels/isa.h"
 
 namespace xinfer::cpu::testing {
 namespace {
@@ -236,6 +240,64 @@ TEST(Int8Linear, GeluIsClose) {
   make_quantized(g, y, kS8, 0.05F);
   g.set_outputs({y});
   expect_fast(check_random(g, {.off_by_one = 0.001}), "y");
+}
+
+/// A Linear, a product with constants, a sum with others, and a Quantize, as channel migration leaves them.
+ir::Graph linear_with_tail(ir::UnaryKind activation, ir::UnaryKind clamp, DataType type, bool one_number) {
+  Random random(4);
+  ir::Graph g;
+  const auto x = quantized_input(g, "x", kS8, {ir::Dim::n(), 9, 96}, 1.0F / 64);
+  const auto w = g.add_constant("w", random.integers(kS8, {130, 96}, -127, 127), weight_scales(random, 130, true));
+  const auto b = g.add_constant("b", bias_of(random, 130, true));
+  auto y = g.add(OpType::kLinear, "linear", {x, w, b}, ir::LinearAttrs{{activation}});
+  g.value(y).dtype = kF32;
+  Tensor factors(kF32, one_number ? Sizes{} : Sizes{130}), amounts(kF32, one_number ? Sizes{1} : Sizes{1, 130});
+  for (float& factor : factors.data<float>()) factor = std::ldexp(1.0F, random.integer(-2, 2));
+  for (float& amount : amounts.data<float>()) amount = static_cast<float>(random.integer(-8, 8)) / 4;
+  y = g.add(OpType::kBinary, "scaled", {y, g.add_constant("factors", factors)},
+            ir::BinaryAttrs{ir::BinaryKind::kMul, {}});
+  y = g.add(OpType::kBinary, "lifted", {g.add_constant("amounts", amounts), y},
+            ir::BinaryAttrs{ir::BinaryKind::kAdd, {clamp}});
+  y = g.add(OpType::kQuantize, "bytes", {y});
+  make_quantized(g, y, type, 1.0F / 8);
+  g.set_outputs({y});
+  return g;
+}
+
+TEST(Int8Linear, TakesWhatLiesBeforeAQuantize) {
+  const bool fuses = kernels::detect_isa() == kernels::Isa::kAvx512Vnni;
+  const auto expect_folded = [&](const std::vector<StepInfo>& steps) {
+    for (const char* name : {"scaled", "lifted", "bytes"}) {
+      const auto step = std::ranges::find(steps, name, &StepInfo::node);
+      ASSERT_NE(step, steps.end());
+      if (fuses) {
+        EXPECT_EQ(step->implementation, "folded into linear") << name;
+      }
+    }
+  };
+  for (const bool one_number : {false, true}) {
+    // Powers of two: every rounding is the reference's.
+    expect_folded(check_random(linear_with_tail(kIdentity, kIdentity, kS8, one_number)));
+    expect_folded(check_random(linear_with_tail(kRelu, kIdentity, kU8, one_number)));
+    expect_folded(check_random(linear_with_tail(kIdentity, kRelu, kU8, one_number)));
+    expect_folded(check_random(linear_with_tail(kGelu, kRelu, kU8, one_number), {.off_by_one = 0.001}));
+  }
+}
+
+TEST(Int8Linear, LeavesATailThatOthersSee) {
+  // A ReLU that signed bytes don't make good.
+  const auto clamped = check_random(linear_with_tail(kIdentity, kRelu, kS8, false));
+  EXPECT_EQ(std::ranges::find(clamped, "scaled", &StepInfo::node)->implementation, "own_binary");
+  // A second reader of the product.
+  ir::Graph g = linear_with_tail(kIdentity, kIdentity, kS8, false);
+  g.set_outputs({g.outputs()[0], g.find_value("scaled")});
+  const auto steps = check_random(g);
+  EXPECT_EQ(std::ranges::find(steps, "scaled", &StepInfo::node)->implementation, "own_binary");
+  // Observers see every value.
+  const ir::Graph seen = linear_with_tail(kGelu, kRelu, kU8, false);
+  for (const StepInfo& step : check(seen, random_inputs(seen, 2, 5), {.off_by_one = 0.001}, {.keep_values = true})) {
+    EXPECT_NE(step.implementation, "folded into linear") << step.node;
+  }
 }
 
 TEST(Int8MatMul, IsExactWithPowersOfTwo) {
