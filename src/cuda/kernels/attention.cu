@@ -187,6 +187,8 @@ __device__ __forceinline__ void write_rows(WarpState& w, const AttentionArgs& a,
 
 #if XI_DEPTH <= 16
 #define XI_BOUNDS __launch_bounds__(kThreads, 3)  // else ptxas spills one register to reach 80, on sm_86 and sm_89
+#elif XI_TILES == 1 && __CUDA_ARCH__ >= 1200
+#define XI_BOUNDS __launch_bounds__(kThreads, 3)  // else ptxas 13.2 stops at 128 registers, and spills one
 #else
 #define XI_BOUNDS __launch_bounds__(kThreads)
 #endif
