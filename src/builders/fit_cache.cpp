@@ -6,6 +6,8 @@
 #include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <span>
+#include <string_view>
 #include <unordered_map>
 
 #include "builders/model_hash.h"
@@ -33,42 +35,44 @@ void add_plan(Hasher& hasher, const quantize::PlanOptions& plan) {
   }
 }
 
-template <class T>
-json bytes_of(std::span<const T> values) {
-  const auto* begin = reinterpret_cast<const std::uint8_t*>(values.data());  // NOLINT: bytes of plain numbers
-  return json::binary({begin, begin + values.size_bytes()});
-}
+/// Hands out the bytes behind the header, in order.
+class Blob {
+ public:
+  explicit Blob(std::string_view bytes) : bytes_(bytes) {}
+
+  template <class T>
+  void take(std::span<T> to) {
+    if (bytes_.size() < to.size_bytes()) throw CalibrationError("it ends too early");
+    if (!to.empty()) std::memcpy(to.data(), bytes_.data(), to.size_bytes());
+    bytes_.remove_prefix(to.size_bytes());
+  }
+  bool empty() const { return bytes_.empty(); }
+
+ private:
+  std::string_view bytes_;
+};
 
 template <class T>
-void copy_bytes(const json& from, std::span<T> to, const char* what) {
-  const json::binary_t& bytes = from.get_binary();
-  if (bytes.size() != to.size_bytes()) throw CalibrationError(fmt::format("the {} have another size", what));
-  if (!bytes.empty()) std::memcpy(to.data(), bytes.data(), bytes.size());
+void append(std::string& blob, std::span<const T> values) {
+  blob.append(reinterpret_cast<const char*>(values.data()), values.size_bytes());  // NOLINT: bytes of plain numbers
 }
 
-json to_json(const quantize::LayerParameters& layer) {
-  const Tensor& weights = layer.weights.values;
-  return {{"shape", weights.shape()},
-          {"weights", bytes_of(weights.data<std::int8_t>())},
-          {"scales", bytes_of(std::span<const float>(layer.weights.quantization.scales))},
-          {"bias", bytes_of(layer.bias.data<float>())}};
-}
-
-quantize::LayerParameters read_layer(const json& from, const ir::Graph& graph, const ir::Node& node) {
+quantize::LayerParameters read_layer(const json& shape_of_weights, Blob& blob, const ir::Graph& graph,
+                                     const ir::Node& node) {
   const auto shape = quantize::layer_shape(graph, node);
   if (!shape) throw CalibrationError("the node has no weights to fit");
   const Tensor& given = *graph.value(node.inputs[1]).constant;
-  if (from.at("shape").get<std::vector<std::int64_t>>() != given.shape()) {
+  if (shape_of_weights.get<std::vector<std::int64_t>>() != given.shape()) {
     throw CalibrationError("the weights have another shape");
   }
   quantize::LayerParameters layer;
   layer.weights.values = Tensor(DataType::kInt8, given.shape());
-  copy_bytes(from.at("weights"), layer.weights.values.data<std::int8_t>(), "weights");
+  blob.take(layer.weights.values.data<std::int8_t>());
   layer.weights.quantization.axis = 0;
   layer.weights.quantization.scales.resize(static_cast<std::size_t>(shape->channels()));
-  copy_bytes(from.at("scales"), std::span<float>(layer.weights.quantization.scales), "scales");
+  blob.take(std::span<float>(layer.weights.quantization.scales));
   layer.bias = Tensor(DataType::kFloat32, {shape->channels()});
-  copy_bytes(from.at("bias"), layer.bias.data<float>(), "biases");
+  blob.take(layer.bias.data<float>());
   for (const float scale : layer.weights.quantization.scales) {
     if (!(std::isfinite(scale) && scale > 0)) throw CalibrationError("a scale is not a positive number");
   }
@@ -95,16 +99,26 @@ void read_ranges(const json& from, const ir::Graph& graph, quantize::ChosenRange
   }
 }
 
-FitCache parse(const std::string& text, const ir::Graph& graph) {
-  const json outer = json::from_cbor(text);
-  if (outer.at("format") != kFormat) throw CalibrationError("it is no file of fitted layers");
-  if (outer.at("version") != kVersion) {
+/// Takes what stands before the next `end` off `text`.
+std::string_view cut(std::string_view& text, char end) {
+  const std::size_t size = text.find(end);
+  if (size == std::string_view::npos) throw CalibrationError("it is no file of fitted layers");
+  const std::string_view piece = text.substr(0, size);
+  text.remove_prefix(size + 1);
+  return piece;
+}
+
+FitCache parse(std::string_view text, const ir::Graph& graph) {
+  if (cut(text, ' ') != kFormat) throw CalibrationError("it is no file of fitted layers");
+  const std::string_view version = cut(text, ' ');
+  if (version != std::to_string(kVersion)) {
     throw CalibrationError(
-        fmt::format("its version is {}, but this program reads {}", outer.at("version").get<std::int64_t>(), kVersion));
+        fmt::format("its version is {}, but this program reads {}", version.substr(0, 20), kVersion));
   }
-  const json::binary_t& bytes = outer.at("content").get_binary();
-  if (outer.at("hash") != hash_bytes(bytes.data(), bytes.size())) throw CalibrationError("it is damaged");
-  const json content = json::from_cbor(bytes);
+  const std::string_view hash = cut(text, '\n');
+  if (hash != hash_bytes(text.data(), text.size())) throw CalibrationError("it is damaged");
+  const json content = json::parse(cut(text, '\n'));
+  Blob blob(text);
   FitCache cache;
   content.at("ranges").at("key").get_to(cache.ranges_key);
   read_ranges(content.at("ranges").at("tensors"), graph, cache.ranges);
@@ -115,11 +129,12 @@ FitCache parse(const std::string& text, const ir::Graph& graph) {
     const auto found = nodes.find(name);
     if (found == nodes.end()) throw CalibrationError(fmt::format("the model has no node '{}'", name));
     try {
-      cache.layers.emplace(name, read_layer(layer, graph, graph.node(found->second)));
+      cache.layers.emplace(name, read_layer(layer, blob, graph, graph.node(found->second)));
     } catch (const CalibrationError& error) {
       throw CalibrationError(fmt::format("layer '{}': {}", name, error.what()));
     }
   }
+  if (!blob.empty()) throw CalibrationError("there is more behind its end");
   return cache;
 }
 
@@ -167,15 +182,19 @@ void save_fit_cache(const std::string& path, const FitCache& cache) {
     tensors[name] = {range.threshold, range.unsigned_threshold, range.non_negative, cache.ranges.methods.at(name)};
   }
   json nodes = json::object();
-  for (const auto& [name, layer] : cache.layers) nodes[name] = to_json(layer);
+  std::string blob;
+  for (const auto& [name, layer] : cache.layers) {  // in the order of their names, as the header has them
+    nodes[name] = layer.weights.values.shape();
+    append(blob, layer.weights.values.data<std::int8_t>());
+    append(blob, std::span<const float>(layer.weights.quantization.scales));
+    append(blob, layer.bias.data<float>());
+  }
   const json content = {{"ranges", {{"key", cache.ranges_key}, {"tensors", std::move(tensors)}}},
                         {"layers", {{"key", cache.layers_key}, {"nodes", std::move(nodes)}}}};
-  std::vector<std::uint8_t> bytes = json::to_cbor(content);
-  const std::string hash = hash_bytes(bytes.data(), bytes.size());
-  const json outer = {
-      {"format", kFormat}, {"version", kVersion}, {"hash", hash}, {"content", json::binary(std::move(bytes))}};
-  const std::vector<std::uint8_t> file = json::to_cbor(outer);
-  write_file_atomically(path, std::string_view(reinterpret_cast<const char*>(file.data()), file.size()));  // NOLINT
+  const std::string body = content.dump() + "\n" + blob;
+  const std::string first = fmt::format("{} {} {}\n", kFormat, kVersion, hash_bytes(body.data(), body.size()));
+  const std::string_view parts[] = {first, body};
+  write_file_atomically(path, parts);
 }
 
 }  // namespace xinfer::builders

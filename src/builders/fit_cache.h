@@ -2,9 +2,9 @@
 // Ranges and layers that an earlier build fitted to the same data: the long part of a build at the default effort. Kept
 // beside the calibration cache.
 //
-// File: CBOR (RFC 8949), {"format": "xinfer-fit", "version": 1, "hash": hash of the next, "content": bytes}; the bytes
-// are CBOR again, {"ranges": {"key", "tensors": {name: [signed threshold, unsigned threshold, non-negative, method]}},
-// "layers": {"key", "nodes": {name: {"shape", "weights", "scales", "bias"}}}}, numbers little-endian.
+// File: a line "xinfer-fit 1 <hash of the rest>"; a line of JSON, {"ranges": {"key", "tensors": {name: [signed
+// threshold, unsigned threshold, non-negative, method]}}, "layers": {"key", "nodes": {name: shape of the weights}}};
+// then for each node, by name, its weights (s8), scales and biases (f32), little-endian.
 
 #include <cstddef>
 #include <string>

@@ -1,6 +1,5 @@
 #include "cuda/siblings.h"
 
-#include <algorithm>
 #include <cstring>
 
 namespace xinfer::cuda {
@@ -12,10 +11,6 @@ using ir::NodeId;
 using ir::Value;
 using ir::ValueId;
 
-bool has_zero_points(const ir::Quantization& quantization) {
-  return std::ranges::any_of(quantization.zero_points, [](std::int32_t z) { return z != 0; });
-}
-
 // True for a Linear whose columns can stand beside those of others.
 bool may_join(const Graph& graph, const Node& node) {
   if (node.op != ir::OpType::kLinear || node.has_input(3) || node.outputs.size() != 1) return false;
@@ -24,7 +19,7 @@ bool may_join(const Graph& graph, const Node& node) {
   if (!weights.is_constant() || output.dtype != DataType::kFloat32 || output.quantization) return false;
   if (weights.quantization) {
     const ir::Quantization& q = *weights.quantization;
-    if (has_zero_points(q) || (q.per_channel() && q.axis != 0)) return false;
+    if (!q.zero_points.empty() || (q.per_channel() && q.axis != 0)) return false;
   }
   if (!node.has_input(2)) return true;
   const Value& bias = graph.value(node.inputs[2]);

@@ -1,9 +1,12 @@
 // Building and saving: what stops a build, the calibration cache, determinism, and the report.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "builders/helpers.h"
+#include "core/hash.h"
 #include "engine/engine_file.h"
 #include "gpu/compiler.h"
 #include "gpu/device.h"
@@ -200,8 +203,18 @@ TEST_F(Builds, MakeADamagedFitAgain) {
     EXPECT_TRUE(read_file(dir_ / "a") == read_file(dir_ / "b"));
     EXPECT_TRUE(read_file(cache + ".fit") == fitted);
   };
+  const auto signed_file = [](const std::string& body) {
+    return fmt::format("xinfer-fit 1 {}\n{}", hash_bytes(body.data(), body.size()), body);
+  };
+  const std::string body = fitted.substr(fitted.find('\n') + 1);
+  ASSERT_EQ(signed_file(body), fitted);
   build_with("");
-  build_with("no CBOR");
+  build_with("something else");
+  build_with(signed_file(std::string(1 << 20, '[') + "\n"));  // deeper than any stack
+  build_with(signed_file("{}\n"));
+  build_with(signed_file(body.substr(0, body.size() - 1)));
+  build_with(signed_file(body + '\0'));
+  build_with(signed_file(body.substr(0, body.size() - 4) + std::string("\xff\xff\xff\x7f")));  // no number
   for (std::size_t at = 0; at < fitted.size(); at += std::max<std::size_t>(1, fitted.size() / 16)) {
     SCOPED_TRACE(at);
     build_with(fitted.substr(0, at));
