@@ -11,14 +11,12 @@
 namespace xinfer::cuda {
 namespace {
 
-constexpr std::size_t kAlignment = 256;
-
 /// Hands out pieces of one allocation.
 class Carver {
  public:
   std::size_t take(std::size_t bytes) {
     const std::size_t at = end_;
-    end_ += (bytes + kAlignment - 1) / kAlignment * kAlignment;
+    end_ += (bytes + kAddressUnit - 1) / kAddressUnit * kAddressUnit;
     return at;
   }
   std::size_t end() const { return end_; }
@@ -61,8 +59,8 @@ Context::Context(std::shared_ptr<const LoadedProgram> program)
     pinned_outputs_.push_back(host.take(tensor_bytes(graph.value(id), p.batch)));
   }
   const gpu::DevicePtr& gpu_device = program_->state()->device();
-  arena_ = gpu::DeviceBuffer(gpu_device, std::max(device.end(), kAlignment));
-  pinned_bytes_ = std::max(host.end(), kAlignment);
+  arena_ = gpu::DeviceBuffer(gpu_device, std::max(device.end(), kAddressUnit));
+  pinned_bytes_ = std::max(host.end(), kAddressUnit);
   scratch_ = arena_.pointer() + scratch;
   for (const std::size_t at : states) states_.push_back(arena_.pointer() + at);
   for (const std::size_t at : inputs) staged_inputs_.push_back(arena_.pointer() + at);
